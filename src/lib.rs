@@ -1,5 +1,43 @@
 //! driftgate: an operator's command line for PostgreSQL materialized views.
+//!
+//! Data flows one way: the command line and the registry are settled, one snapshot is
+//! read, pure comparisons turn it into findings, gates into a verdict, and one report is
+//! rendered. Only `pg` knows the driver; nothing between `snapshot` and `render` waits.
 
-pub mod exit;
-pub mod failure;
-pub mod ident;
+// The process
+pub mod cli; // what may be typed
+pub mod exit; // the exit codes
+pub mod failure; // why the work could not be done, and who must act
+pub mod process_title; // keeps passwords out of the list of processes
+pub mod program; // parse, run, render, exit
+pub mod progress; // bars on a terminal, plain lines elsewhere
+pub mod settings; // flags, environment and defaults, settled
+
+// The project and the database
+pub mod ident; // names, validated and quoted
+pub mod migrations; // files against ledger
+pub mod pg; // the door to PostgreSQL
+pub mod project; // the registry in use and the repository around it
+pub mod registry; // the declared truth
+pub mod snapshot; // what the database was at one instant
+pub mod target; // which database, as whom
+pub mod throwaway; // a PostgreSQL of this machine's own
+
+// The comparing and judging
+pub mod checks; // the table of checks
+pub mod drift; // registry against database
+pub mod exceptions; // findings accepted until a date
+pub mod finding; // facts with evidence
+pub mod gate; // findings into verdicts
+pub mod judgement; // from facts to verdicts
+pub mod order; // dependencies and cycles
+
+// The commands and what they say
+pub mod commands; // one file each
+pub mod render; // one file per format
+pub mod render_file; // reports in files
+pub mod report; // driftgate.report/1
+pub mod wording; // counts, sizes and durations in words
+
+#[cfg(test)]
+mod testing;

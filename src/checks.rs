@@ -1,0 +1,209 @@
+//! The checks: one table, one small file each. A check is a pure comparison; it reports
+//! its default severity, and policy is applied by the gate alone.
+
+use crate::drift::Comparison;
+use crate::finding::{Evidence, Finding, Location, Severity, Subject, Unjudged};
+use crate::gate::GateId;
+use crate::migrations::MigrationState;
+use crate::registry::{Registry, RegistryEntry};
+use crate::snapshot::Snapshot;
+
+mod concurrent_unfit;
+mod definition_drift;
+mod dependency_drift;
+mod migration_changed;
+mod migration_failed;
+mod migration_heads;
+mod migration_pending;
+mod migration_unknown;
+mod owner_drift;
+mod query;
+mod unique_key_drift;
+mod view_missing;
+mod view_outside_schemas;
+mod view_unpopulated;
+mod view_unregistered;
+
+/// A source of facts that a check compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The registry.
+    Registry,
+    /// The materialized views of the database.
+    Snapshot,
+    /// The project's migrations and the ledger.
+    Migrations,
+}
+
+/// One check of the table.
+#[derive(Debug)]
+pub struct Check {
+    /// Its name, which never changes.
+    pub slug: &'static str,
+    /// The gate it belongs to.
+    pub gate: GateId,
+    /// The severity of what it finds.
+    pub severity: Severity,
+    /// What is wrong when it fires, as a short sentence.
+    pub summary: &'static str,
+    /// The sources that it compares; it cannot be judged without one of them.
+    pub needs: &'static [Source],
+    /// The comparison.
+    pub run: fn(&Check, &Facts<'_>, &mut Outcome),
+}
+
+/// Every check, by gate.
+pub static CHECKS: &[Check] = &[
+    migration_heads::CHECK,
+    migration_pending::CHECK,
+    migration_unknown::CHECK,
+    migration_changed::CHECK,
+    migration_failed::CHECK,
+    view_missing::CHECK,
+    view_unregistered::CHECK,
+    view_unpopulated::CHECK,
+    owner_drift::CHECK,
+    unique_key_drift::CHECK,
+    concurrent_unfit::CHECK,
+    dependency_drift::CHECK,
+    view_outside_schemas::CHECK,
+];
+
+/// What was looked at; for what was not, the reason why.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The registry.
+    pub registry: &'a Registry,
+    /// The materialized views of the database.
+    pub snapshot: Result<&'a Snapshot, String>,
+    /// The registry against the snapshot, where there is one.
+    pub comparison: Option<Comparison<'a>>,
+    /// The migrations and the ledger.
+    pub migrations: Result<&'a MigrationState, String>,
+}
+
+impl<'a> Facts<'a> {
+    /// Joins the sources, and compares registry and snapshot where both are there.
+    pub fn new(
+        registry: &'a Registry,
+        snapshot: Result<&'a Snapshot, String>,
+        migrations: Result<&'a MigrationState, String>,
+    ) -> Self {
+        let comparison =
+            snapshot.as_ref().ok().map(|snapshot| crate::drift::compare(registry, snapshot));
+        Self { registry, snapshot, comparison, migrations }
+    }
+
+    /// Returns why a source was not looked at; `None` when it was.
+    fn missing(&self, source: Source) -> Option<&str> {
+        match source {
+            Source::Registry => None,
+            Source::Snapshot => self.snapshot.as_ref().err().map(String::as_str),
+            Source::Migrations => self.migrations.as_ref().err().map(String::as_str),
+        }
+    }
+
+    /// Tells whether everything that a check compares was looked at.
+    pub fn has_all(&self, check: &Check) -> bool {
+        check.needs.iter().all(|source| self.missing(*source).is_none())
+    }
+
+    /// Returns the line of the registry that declares a view.
+    pub fn location(&self, entry: &RegistryEntry) -> Option<Location> {
+        Some(Location { file: self.registry.source.display.clone(), line: entry.line })
+    }
+}
+
+/// What checks found, and what they could not judge.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// The findings.
+    pub findings: Vec<Finding>,
+    /// What could not be judged, with the gate that it leaves undecided.
+    pub unjudged: Vec<(GateId, Unjudged)>,
+}
+
+impl Outcome {
+    /// Adds a finding of a check, to be filled in.
+    fn add(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    /// Notes that a check could not judge something.
+    fn cannot_judge(&mut self, check: &Check, subject: Option<Subject>, reason: impl Into<String>) {
+        let unjudged = Unjudged { check: Some(check.slug), subject, reason: reason.into() };
+        self.unjudged.push((check.gate, unjudged));
+    }
+}
+
+impl Check {
+    /// Starts a finding of this check.
+    fn finding(&self, subject: Subject, message: impl Into<String>) -> Finding {
+        Finding {
+            check: self.slug,
+            gate: self.gate,
+            severity: self.severity,
+            subject,
+            message: message.into(),
+            evidence: Evidence::default(),
+            remedy: None,
+            location: None,
+            exception: None,
+        }
+    }
+}
+
+/// Returns the checks of some gates.
+pub fn of_gates(gates: &[GateId]) -> impl Iterator<Item = &'static Check> {
+    CHECKS.iter().filter(move |check| gates.contains(&check.gate))
+}
+
+/// Returns the slugs of all checks, those on exceptions included.
+pub fn slugs() -> Vec<&'static str> {
+    CHECKS.iter().map(|check| check.slug).chain(crate::exceptions::SLUGS).collect()
+}
+
+/// Runs the checks of some gates.
+///
+/// A check whose source was not looked at leaves its gate undecided.
+pub fn run(gates: &[GateId], facts: &Facts<'_>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for check in of_gates(gates) {
+        match check.needs.iter().find_map(|source| facts.missing(*source)) {
+            Some(reason) => outcome.cannot_judge(check, None, reason.to_owned()),
+            None => (check.run)(check, facts, &mut outcome),
+        }
+    }
+    if gates.contains(&GateId::Eg3) {
+        definition_drift::note_what_is_not_compared(facts, &mut outcome);
+    }
+    crate::finding::sort(&mut outcome.findings);
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn slugs_are_unique_and_kebab_case() {
+        let slugs = slugs();
+        assert_eq!(slugs.iter().collect::<BTreeSet<_>>().len(), slugs.len());
+        for slug in slugs {
+            let kebab = slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+            assert!(kebab && !slug.starts_with('-') && !slug.ends_with('-'), "{slug}");
+        }
+    }
+
+    #[test]
+    fn a_check_is_not_judged_without_its_source() {
+        let registry = crate::testing::registry("version = 1");
+        let reason = "not looked".to_owned();
+        let facts = Facts::new(&registry, Err(reason.clone()), Err(reason));
+        let outcome = run(&GateId::ALL, &facts);
+        assert!(outcome.findings.is_empty());
+        assert_eq!(outcome.unjudged.len(), CHECKS.len());
+    }
+}

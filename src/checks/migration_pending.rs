@@ -1,0 +1,76 @@
+//! `migration-pending`: the project has a migration that the database has not seen.
+
+use serde_json::{Value, json};
+
+use super::{Check, Facts, Outcome, Source};
+use crate::finding::{Location, Remedy, Severity, Subject};
+use crate::gate::GateId;
+
+pub(super) const CHECK: Check = Check {
+    slug: "migration-pending",
+    gate: GateId::Eg1,
+    severity: Severity::Error,
+    summary: "a migration of the project was not applied",
+    needs: &[Source::Migrations],
+    run,
+};
+
+fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
+    let Ok(state) = &facts.migrations else { return };
+    if state.files.is_empty() {
+        let reason = format!("{} holds no migration", state.folder);
+        return outcome.cannot_judge(check, None, reason);
+    }
+    let pending = match state.pending() {
+        Ok(pending) => pending,
+        Err(reason) => return outcome.cannot_judge(check, None, reason),
+    };
+    for file in pending {
+        outcome.add(
+            check
+                .finding(
+                    Subject::migration(&file.file),
+                    format!("{} was not applied to this database", file.file),
+                )
+                .evidence(json!({ "version": file.version }), Value::Null)
+                .remedy(Remedy::says("deploy it").command("driftgate migrate up"))
+                .at(Some(Location { file: file.file.clone(), line: 1 })),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migrations::Ledger;
+    use crate::testing::{applied, found_in_migrations, migrations, unjudged_in_migrations};
+
+    const SLUG: &str = "migration-pending";
+
+    #[test]
+    fn fires_for_each_file_that_the_ledger_does_not_have() {
+        let state = migrations(&[1, 2, 3], Ledger::Read(vec![applied(1)]));
+        let found = found_in_migrations(SLUG, &state);
+        let names: Vec<_> = found.iter().map(|finding| finding.subject.name.as_str()).collect();
+        assert_eq!(names, ["migrations/0002_step.sql", "migrations/0003_step.sql"]);
+        let never = migrations(&[1], Ledger::Missing);
+        assert_eq!(found_in_migrations(SLUG, &never).len(), 1);
+    }
+
+    #[test]
+    fn quiet_at_the_head() {
+        let state = migrations(&[1, 2], Ledger::Read(vec![applied(1), applied(2)]));
+        assert!(found_in_migrations(SLUG, &state).is_empty());
+        assert!(unjudged_in_migrations(SLUG, &state).is_empty());
+    }
+
+    #[test]
+    fn undecided_when_the_ledger_is_unreadable_or_there_is_no_file() {
+        for state in [
+            migrations(&[1], Ledger::Unreadable("denied".into())),
+            migrations(&[], Ledger::Missing),
+        ] {
+            assert!(found_in_migrations(SLUG, &state).is_empty());
+            assert_eq!(unjudged_in_migrations(SLUG, &state).len(), 1);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! `migration-unknown`: the ledger has a migration that the project does not: somebody
+//! deployed another branch, or took a file away.
+
+use serde_json::{Value, json};
+
+use super::{Check, Facts, Outcome, Source};
+use crate::finding::{Remedy, Severity, Subject};
+use crate::gate::GateId;
+use crate::report::timestamp;
+
+pub(super) const CHECK: Check = Check {
+    slug: "migration-unknown",
+    gate: GateId::Eg1,
+    severity: Severity::Error,
+    summary: "the ledger has a migration that the project does not",
+    needs: &[Source::Migrations],
+    run,
+};
+
+fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
+    let Ok(state) = &facts.migrations else { return };
+    let unknown = match state.unknown() {
+        Ok(unknown) => unknown,
+        Err(reason) => return outcome.cannot_judge(check, None, reason),
+    };
+    for applied in unknown {
+        let name = format!("{} {}", applied.version, applied.description);
+        outcome.add(
+            check
+                .finding(
+                    Subject::migration(&name),
+                    format!("the ledger has {name}, but {} does not", state.folder),
+                )
+                .evidence(
+                    Value::Null,
+                    json!({
+                        "version": applied.version,
+                        "description": applied.description,
+                        "installed_on": timestamp(applied.installed_on),
+                    }),
+                )
+                .query(format!(
+                    "SELECT version, description, installed_on FROM _sqlx_migrations \
+                     WHERE version = {}",
+                    applied.version
+                ))
+                .remedy(Remedy::says(
+                    "check out the branch that was deployed, or bring its file back; \
+                     nothing can be applied until the two agree",
+                )),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::migrations::Ledger;
+    use crate::testing::{applied, found_in_migrations, migrations, unjudged_in_migrations};
+
+    const SLUG: &str = "migration-unknown";
+
+    #[test]
+    fn fires_for_a_version_without_a_file() {
+        let state = migrations(&[1], Ledger::Read(vec![applied(1), applied(7)]));
+        let found = found_in_migrations(SLUG, &state);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].evidence.observed["version"], 7);
+    }
+
+    #[test]
+    fn quiet_when_every_version_has_its_file() {
+        let state = migrations(&[1, 2], Ledger::Read(vec![applied(1)]));
+        assert!(found_in_migrations(SLUG, &state).is_empty());
+    }
+
+    #[test]
+    fn undecided_when_the_ledger_is_unreadable() {
+        let state = migrations(&[1], Ledger::Unreadable("denied".into()));
+        assert_eq!(unjudged_in_migrations(SLUG, &state).len(), 1);
+    }
+}

@@ -1,0 +1,202 @@
+//! What may be typed, with its help text; nothing is decided here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::{demo, diff_registry, inventory, migrate, preflight};
+use crate::gate::FailOn;
+use crate::render::Format;
+
+/// An operator's command line for PostgreSQL materialized views.
+#[derive(Debug, Parser)]
+#[command(
+    name = "driftgate",
+    version,
+    about = "What has drifted in the materialized views of a PostgreSQL database, and who has to move",
+    after_help = EXIT_CODES,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done; or every gate and check asked for was judged and passed
+  1    judged, and something failed
+  2    usage, or the registry is invalid: nothing was contacted
+  3    undecided: something could not be judged or reached
+  4    the work was not done because somebody else holds the lock
+  130  interrupted by SIGINT; 143 by SIGTERM
+
+Every global option is also an environment variable: --fail-on is
+DRIFTGATE_FAIL_ON. The database is also taken from DATABASE_URL, and else from
+libpq's variables (PGHOST, PGUSER, ...).";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gates and print one pass/fail report
+    Preflight(preflight::Args),
+    /// Show and apply the project's migrations
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// List the materialized views of the database, and all that matters about each
+    Inventory(inventory::Args),
+    /// Compare the registry with the database: who has to move
+    DiffRegistry(diff_registry::Args),
+    /// The whole tour on a throwaway PostgreSQL
+    Demo(demo::Args),
+}
+
+impl Command {
+    /// Returns the command as it was typed, without its options.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Preflight(_) => "preflight",
+            Self::Migrate(command) => command.name(),
+            Self::Inventory(_) => "inventory",
+            Self::DiffRegistry(_) => "diff-registry",
+            Self::Demo(_) => "demo",
+        }
+    }
+}
+
+/// Options that every command takes; each is also a variable `DRIFTGATE_<NAME>`.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// The registry; else registry.toml here or in a parent folder, up to the repository's root
+    #[arg(long, global = true, value_name = "FILE")]
+    pub registry: Option<PathBuf>,
+
+    /// The database [also DATABASE_URL, else libpq's variables]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+
+    /// The database with the role that migrates [also MIGRATION_DATABASE_URL; else the database]
+    #[arg(long, global = true, value_name = "URL")]
+    pub migration_database_url: Option<String>,
+
+    /// The form of the output [default: human]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub format: Option<Format>,
+
+    /// Write the report to a file too; repeatable: one pass over the database, several outputs
+    #[arg(long, global = true, value_name = "FORMAT=FILE", value_parser = parse_report)]
+    pub report: Vec<ReportFile>,
+
+    /// From which severity on a finding means exit code 1 [default: error]
+    #[arg(long, global = true, value_enum, value_name = "SEVERITY")]
+    pub fail_on: Option<FailOn>,
+
+    /// When to colour [default: auto; NO_COLOR and CLICOLOR_FORCE are heeded]
+    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    pub color: Option<ColorChoice>,
+
+    /// Print nothing but the result
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Say more: the SQL behind each finding; twice: what is sent to the server
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+
+    /// How long connecting may take, such as 10s [default: 10s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
+    pub connect_timeout: Option<Duration>,
+
+    /// How long to wait for a lock on the server; 0 waits for ever [default: 5s]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
+    pub lock_timeout: Option<Duration>,
+
+    /// How long one statement may run; 0 is no limit [default: 5min for commands that look]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
+    pub statement_timeout: Option<Duration>,
+}
+
+/// A further output: its form and its file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportFile {
+    /// The form.
+    pub format: Format,
+    /// The file; it is replaced whole, or left as it was.
+    pub path: PathBuf,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Reads a duration as people write it: `5s`, `2h30m`; `0` is zero.
+///
+/// # Errors
+///
+/// A sentence with examples when it is no duration.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; write a number with its unit, such as 5s or 2h30m"))
+}
+
+/// Reads `FORMAT=FILE`.
+///
+/// # Errors
+///
+/// A sentence with an example when either part is missing or unknown.
+pub fn parse_report(text: &str) -> Result<ReportFile, String> {
+    let (format, path) = text
+        .split_once('=')
+        .filter(|(_, path)| !path.is_empty())
+        .ok_or_else(|| "write FORMAT=FILE, such as json=report.json".to_owned())?;
+    Ok(ReportFile { format: Format::from_str(format, false)?, path: PathBuf::from(path) })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_unit_unless_they_are_zero() {
+        assert_eq!(parse_duration("0"), Ok(Duration::ZERO));
+        assert_eq!(parse_duration("2h30m"), Ok(Duration::from_secs(9_000)));
+        assert!(parse_duration("5").is_err());
+        assert!(parse_duration("soon").is_err());
+    }
+
+    #[test]
+    fn a_report_has_a_format_and_a_file() {
+        let report = parse_report("json=a=b.json").expect("both parts");
+        assert_eq!(report.path, PathBuf::from("a=b.json"));
+        assert!(parse_report("json").is_err());
+        assert!(parse_report("json=").is_err());
+        assert!(parse_report("pdf=x").is_err());
+    }
+}

@@ -1,0 +1,232 @@
+//! `migrate`: the project's migrations against the ledger, and applying them.
+
+use crate::checks::Facts;
+use crate::commands::{Context, judge, judged_outcome};
+use crate::exit::Exit;
+use crate::failure::{Failure, FailureKind};
+use crate::gate::GateId;
+use crate::migrations::{Ledger, MigrationFile, MigrationState};
+use crate::pg::apply_migrations::MigrationLock;
+use crate::pg::session::{Endpoint, Session};
+use crate::pg::{ledger, migration_files};
+use crate::progress::Progress;
+use crate::project;
+use crate::registry::{MigrationsKind, Registry};
+use crate::report::migrate as rows;
+use crate::report::{Data, Outcome};
+use crate::wording::plural;
+
+/// Show and apply the project's migrations.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Tell whether the database is at the head: pending, unknown and changed migrations
+    Status,
+    /// List the newest migrations of the project; several of them are a failure
+    Heads,
+    /// List every migration, oldest first, with when it was applied
+    History,
+    /// Apply what is pending, each migration in its own transaction, one runner at a time
+    Up,
+}
+
+impl Command {
+    /// Returns the command as it was typed.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "migrate status",
+            Self::Heads => "migrate heads",
+            Self::History => "migrate history",
+            Self::Up => "migrate up",
+        }
+    }
+}
+
+/// Runs one of the subcommands.
+///
+/// # Errors
+///
+/// When there is no usable registry, URL or folder, or the database cannot be reached.
+pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failure> {
+    let registry = project::load(context)?;
+    match command {
+        Command::Status => status(context, &registry).await,
+        Command::Heads => heads(&registry).await,
+        Command::History => history(context, &registry).await,
+        Command::Up => up(context, &registry).await,
+    }
+}
+
+/// Reads the project's files and the ledger.
+///
+/// # Errors
+///
+/// When the registry names no migrations that this version reads, or a source cannot be
+/// read at all. A ledger that may not be read is part of the state.
+pub(super) async fn read_state(
+    context: &Context,
+    registry: &Registry,
+) -> Result<MigrationState, Failure> {
+    let (folder, files) = load_files(registry).await?;
+    let endpoint = context.migration_endpoint()?;
+    let ledger = read_ledger(&endpoint).await?;
+    Ok(MigrationState { folder, files, ledger })
+}
+
+async fn read_ledger(endpoint: &Endpoint) -> Result<Ledger, Failure> {
+    let mut session = Session::connect(endpoint).await?;
+    let ledger = ledger::read_ledger(&mut session).await?;
+    session.close().await;
+    Ok(ledger)
+}
+
+async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>), Failure> {
+    let Some(rules) = &registry.migrations else {
+        return Err(Failure::usage(format!(
+            "{} does not say where the migrations are",
+            registry.source.display
+        ))
+        .hint("add: [migrations] kind = \"sql\", path = \"migrations\""));
+    };
+    if rules.kind != MigrationsKind::Sql {
+        return Err(Failure::usage(format!(
+            "{}:{}: this version reads migrations of kind \"sql\" alone",
+            registry.source.display, rules.line
+        ))
+        .hint("run the project's own migration tool"));
+    }
+    let shown_as = rules
+        .path
+        .strip_prefix(&registry.source.directory)
+        .unwrap_or(&rules.path)
+        .display()
+        .to_string();
+    let files = migration_files::load_files(&rules.path, &shown_as).await?;
+    Ok((shown_as, files))
+}
+
+async fn status(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
+    let endpoint = context.migration_endpoint()?;
+    let (state, project) = tokio::join!(read_state(context, registry), project::facts(registry));
+    let state = state?;
+    let facts = Facts::new(registry, Err("the views were not looked at".into()), Ok(&state));
+    let judgement = judge(context, &[GateId::Eg1], &facts);
+    let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
+    outcome.notes = endpoint.resolved.notes;
+    Ok(judged_outcome(outcome, context, project, judgement, None))
+}
+
+async fn heads(registry: &Registry) -> Result<Outcome, Failure> {
+    let (folder, files) = load_files(registry).await?;
+    let ledger = Ledger::Unreadable("not looked at".to_owned());
+    let state = MigrationState { folder, files, ledger };
+    let exit = match state.heads().len() {
+        0 => Exit::Undecided,
+        1 => Exit::Done,
+        _ => Exit::Failed,
+    };
+    let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
+    outcome.project = Some(project::facts(registry).await);
+    outcome.exit = exit;
+    Ok(outcome)
+}
+
+async fn history(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
+    let endpoint = context.migration_endpoint()?;
+    let (state, project) = tokio::join!(read_state(context, registry), project::facts(registry));
+    let state = state?;
+    if let Err(reason) = state.applied() {
+        return Err(ledger::unreadable(reason));
+    }
+    let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
+    outcome.project = Some(project);
+    outcome.notes = endpoint.resolved.notes;
+    Ok(outcome)
+}
+
+async fn up(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
+    let endpoint = context.migration_endpoint()?;
+    let (folder, files) = load_files(registry).await?;
+    // A look without the lock, so that a run with nothing to do disturbs nobody.
+    let state = MigrationState {
+        folder: folder.clone(),
+        files: files.clone(),
+        ledger: read_ledger(&endpoint).await?,
+    };
+    if to_apply(&state)?.is_empty() && state.ledger != Ledger::Missing {
+        return Ok(up_outcome(context, registry, &state, vec![], None).await);
+    }
+    let lock = MigrationLock::take(&endpoint).await?;
+    let mut migrating = lock.begin(&endpoint).await?;
+    let mut state = MigrationState { folder, files, ledger: read_ledger(&endpoint).await? };
+    let todo: Vec<MigrationFile> = to_apply(&state)?.into_iter().cloned().collect();
+    let progress = Progress::start(&context.settings, "migrations", todo.len());
+    let mut applied = Vec::new();
+    let mut failure = None;
+    for file in &todo {
+        progress.begin(&file.file);
+        match migrating.apply(file).await {
+            Ok(took) => {
+                progress.done(&file.file, took);
+                applied.push((file.version, took));
+            }
+            Err(failed) => {
+                failure = Some(failed);
+                break;
+            }
+        }
+    }
+    progress.finish();
+    drop(migrating);
+    match read_ledger(&endpoint).await {
+        Ok(ledger) => state.ledger = ledger,
+        Err(lost) => failure = failure.or(Some(lost)),
+    }
+    Ok(up_outcome(context, registry, &state, applied, failure).await)
+}
+
+/// Returns what is to be applied.
+///
+/// # Errors
+///
+/// [`FailureKind::Refused`] where ledger and files contradict each other: applying more
+/// would make it worse.
+fn to_apply(state: &MigrationState) -> Result<Vec<&MigrationFile>, Failure> {
+    let refused = |message: String| {
+        Failure::new(FailureKind::Refused, message)
+            .hint("`driftgate migrate status` tells them, and what to do")
+            .hint("nothing was changed")
+    };
+    if let Some(files) = state.shared_versions().first() {
+        let names: Vec<&str> = files.iter().map(|file| file.file.as_str()).collect();
+        return Err(refused(format!("{} claim the same version", names.join(" and "))));
+    }
+    let unreadable = ledger::unreadable;
+    let unknown = state.unknown().map_err(unreadable)?.len();
+    let changed = state.changed().map_err(unreadable)?.len();
+    let half_applied = state.half_applied().map_err(unreadable)?.len();
+    for (count, what) in [
+        (unknown, "of the ledger that the project does not have"),
+        (changed, "edited after it had been applied"),
+        (half_applied, "that did not run to its end"),
+    ] {
+        if count > 0 {
+            return Err(refused(format!("there is {} {what}", plural(count, "migration"))));
+        }
+    }
+    state.pending().map_err(unreadable)
+}
+
+async fn up_outcome(
+    context: &Context,
+    registry: &Registry,
+    state: &MigrationState,
+    applied: Vec<(i64, std::time::Duration)>,
+    failure: Option<Failure>,
+) -> Outcome {
+    let mut outcome = Outcome::new(Data::Migrate(rows::rows(state, applied)));
+    outcome.project = Some(project::facts(registry).await);
+    outcome.notes = context.migration_endpoint().map(|at| at.resolved.notes).unwrap_or_default();
+    outcome.exit = failure.as_ref().map_or(Exit::Done, Failure::exit);
+    outcome.failure = failure;
+    outcome
+}

@@ -1,0 +1,10 @@
+//! The door to PostgreSQL: the only folder that knows the driver.
+
+pub mod apply_migrations;
+pub mod ledger;
+pub mod migration_files;
+pub mod read_snapshot;
+pub mod session;
+
+mod server_error;
+mod statement;

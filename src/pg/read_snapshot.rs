@@ -1,0 +1,353 @@
+//! Reads a [`Snapshot`] in a constant number of round trips, with no privilege beyond
+//! CONNECT, and without hanging behind a running refresh.
+
+use std::collections::{HashMap, HashSet};
+
+use sqlx::postgres::PgRow;
+use sqlx::{Column, Row};
+
+use super::session::{Endpoint, Limits, LockTimeout, ReadTransaction, SearchPath, Session};
+use super::statement;
+use crate::failure::Failure;
+use crate::ident::{Identifier, QualifiedName, RoleName};
+use crate::order::{self, Edge};
+use crate::snapshot::{Depth, IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
+
+/// How often the reading starts over when locks appear or definitions move meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// From how many views on a second connection shares the work; below, connecting costs more.
+const WORTH_A_SECOND_CONNECTION: usize = 200;
+
+/// How long reading sizes and definitions waits for a lock before it looks again at who
+/// holds which; the caller's own limit where that is shorter.
+const LOOK_AGAIN: LockTimeout = LockTimeout(std::time::Duration::from_millis(300));
+
+/// Connects with a short wait for locks.
+async fn connect(endpoint: &Endpoint) -> Result<Session, Failure> {
+    let lock = match endpoint.limits.lock {
+        LockTimeout(limit) if limit.is_zero() => LOOK_AGAIN,
+        LockTimeout(limit) => LockTimeout(limit.min(LOOK_AGAIN.0)),
+    };
+    let limits = Limits { lock, ..endpoint.limits };
+    Session::connect(&Endpoint { limits, ..endpoint.clone() }).await
+}
+
+/// Reads the materialized views of a database.
+///
+/// What an exclusive lock of another session hides is left out and marked busy. The
+/// server prints definitions as they are now, not as the transaction sees them, so views
+/// that were changed meanwhile are read again.
+///
+/// # Errors
+///
+/// When the server cannot be reached, refuses or does not answer; no partial snapshot is
+/// ever returned.
+pub async fn read_snapshot(endpoint: &Endpoint, depth: Depth) -> Result<Snapshot, Failure> {
+    let mut session = connect(endpoint).await?;
+    let mut attempt = 1;
+    loop {
+        let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
+        let server = transaction.server().clone();
+        let pg_snapshot = transaction.pg_snapshot().to_owned();
+        let mut views = read_catalog(&mut transaction).await?;
+        if depth == Depth::Catalog || views.is_empty() {
+            transaction.finish().await?;
+            session.close().await;
+            // Nothing was asked for that a lock could hide.
+            views.values_mut().for_each(|view| view.status = ReadStatus::Ok);
+            return Ok(assemble(server, views));
+        }
+        let mut read = read_shared(endpoint, transaction, &views).await?;
+        read_remaining(&mut session, &free(&views), &mut read).await?;
+        let moved = find_moved(&mut session, &pg_snapshot, &mut read).await?;
+        if moved.is_empty() || attempt == ATTEMPTS {
+            session.close().await;
+            read.retain(|oid, _| !moved.contains(oid));
+            complete(&mut views, &read);
+            return Ok(assemble(server, views));
+        }
+        attempt += 1;
+    }
+}
+
+/// Reads sizes and definitions, on two connections where that is worth it.
+async fn read_shared(
+    endpoint: &Endpoint,
+    mut transaction: ReadTransaction<'_>,
+    views: &HashMap<u32, ViewState>,
+) -> Result<HashMap<u32, Whole>, Failure> {
+    let todo = free(views);
+    let own = if todo.len() < WORTH_A_SECOND_CONNECTION { todo.len() } else { todo.len() / 2 };
+    let (own, others) = todo.split_at(own);
+    let (own_read, others_read) =
+        tokio::join!(read_whole(&mut transaction, own), read_elsewhere(endpoint, others));
+    let mut read = own_read?;
+    transaction.finish().await?;
+    read.extend(others_read?);
+    Ok(read)
+}
+
+fn free(views: &HashMap<u32, ViewState>) -> Vec<u32> {
+    views.values().filter(|view| view.status == ReadStatus::Ok).map(|view| view.oid).collect()
+}
+
+fn complete(views: &mut HashMap<u32, ViewState>, read: &HashMap<u32, Whole>) {
+    for view in views.values_mut() {
+        match read.get(&view.oid) {
+            // A view that was dropped meanwhile has no definition any more.
+            Some(Whole { digest: Some(digest), size_bytes }) => {
+                view.size_bytes = *size_bytes;
+                view.definition_sha256 = Some(*digest);
+            }
+            _ => view.status = ReadStatus::Busy,
+        }
+    }
+}
+
+/// Size and definition of one view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Whole {
+    digest: Option<[u8; 32]>,
+    size_bytes: Option<i64>,
+}
+
+async fn read_catalog(
+    transaction: &mut ReadTransaction<'_>,
+) -> Result<HashMap<u32, ViewState>, Failure> {
+    let mut views = HashMap::new();
+    let mut edges = Vec::new();
+    transaction
+        .rows(
+            concat!(
+                include_str!("sql/read_matviews.sql"),
+                include_str!("sql/read_indexes.sql"),
+                include_str!("sql/read_view_edges.sql"),
+            ),
+            "read the materialized views",
+            |row| {
+                // Three result sets in one round trip, told apart by their first column.
+                match row.column(0).name() {
+                    "oid" => {
+                        let view = view(row)?;
+                        views.insert(view.oid, view);
+                    }
+                    "matview" => {
+                        let owner = oid(row, "matview")?;
+                        if let Some(view) = views.get_mut(&owner) {
+                            view.indexes.push(index(row)?);
+                        }
+                    }
+                    _ => edges.push(edge(row)?),
+                }
+                Ok(())
+            },
+        )
+        .await?;
+    for view in views.values_mut() {
+        view.indexes.sort_by(|a, b| a.name.cmp(&b.name));
+    }
+    link(&mut views, &edges);
+    Ok(views)
+}
+
+fn link(views: &mut HashMap<u32, ViewState>, edges: &[Edge]) {
+    let oids: Vec<u32> = views.keys().copied().collect();
+    for (from, to) in order::nearest(oids.into_iter(), edges) {
+        let names = |oid| views.get(&oid).map(|view| view.name.clone());
+        let (Some(reader), Some(read)) = (names(from), names(to)) else { continue };
+        if let Some(view) = views.get_mut(&from) {
+            view.depends_on.insert(read);
+        }
+        if let Some(view) = views.get_mut(&to) {
+            view.dependents.insert(reader);
+        }
+    }
+}
+
+/// Reads sizes and definitions until a lock is in the way; what was read until then is kept.
+async fn read_whole(
+    transaction: &mut ReadTransaction<'_>,
+    oids: &[u32],
+) -> Result<HashMap<u32, Whole>, Failure> {
+    let mut read = HashMap::with_capacity(oids.len());
+    if oids.is_empty() {
+        return Ok(read);
+    }
+    let reading = transaction
+        .rows(statement::read_whole(oids), "read sizes and definitions", |row| {
+            let digest = digest(row, "digest")?;
+            let whole = Whole { digest, size_bytes: row.try_get("size_bytes")? };
+            read.insert(oid(row, "oid")?, whole);
+            Ok(())
+        })
+        .await;
+    match reading {
+        Err(error) if error.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) => Ok(read),
+        Err(error) => Err(error.failure),
+        Ok(()) => Ok(read),
+    }
+}
+
+/// Reads one share of the views on a connection of its own.
+///
+/// A server that has no second connection to give leaves the share to the first one.
+async fn read_elsewhere(endpoint: &Endpoint, oids: &[u32]) -> Result<HashMap<u32, Whole>, Failure> {
+    if oids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let Ok(mut session) = connect(endpoint).await else { return Ok(HashMap::new()) };
+    let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
+    let read = read_whole(&mut transaction, oids).await?;
+    transaction.finish().await?;
+    session.close().await;
+    Ok(read)
+}
+
+/// Looks again, a bounded number of times, at what a lock was in the way of.
+async fn read_remaining(
+    session: &mut Session,
+    wanted: &[u32],
+    read: &mut HashMap<u32, Whole>,
+) -> Result<(), Failure> {
+    for _attempt in 1..ATTEMPTS {
+        if read.len() == wanted.len() {
+            break;
+        }
+        let todo: Vec<u32> = wanted.iter().copied().filter(|oid| !read.contains_key(oid)).collect();
+        read.extend(read_again(session, &todo).await?);
+    }
+    Ok(())
+}
+
+/// Reads what no lock hides now, in a new transaction.
+async fn read_again(session: &mut Session, oids: &[u32]) -> Result<HashMap<u32, Whole>, Failure> {
+    let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
+    let mut free = HashSet::new();
+    transaction
+        .rows(include_str!("sql/read_matviews.sql"), "look at the locks again", |row| {
+            if !row.try_get::<bool, _>("busy")? {
+                free.insert(oid(row, "oid")?);
+            }
+            Ok(())
+        })
+        .await?;
+    let todo: Vec<u32> = oids.iter().copied().filter(|oid| free.contains(oid)).collect();
+    let read = read_whole(&mut transaction, &todo).await?;
+    transaction.finish().await?;
+    Ok(read)
+}
+
+/// Returns the views whose definition is not the one that the snapshot saw.
+///
+/// Where no transaction was running or ended in between, comparing two snapshots shows
+/// that nothing moved; otherwise the views that may be concerned are printed again. Those
+/// that a lock hides by now are taken out of `read`: they cannot be verified.
+async fn find_moved(
+    session: &mut Session,
+    pg_snapshot: &str,
+    read: &mut HashMap<u32, Whole>,
+) -> Result<HashSet<u32>, Failure> {
+    let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
+    let mut concerned = Vec::new();
+    if transaction.pg_snapshot() != pg_snapshot {
+        let oldest = pg_snapshot.split(':').next().unwrap_or_default();
+        transaction
+            .rows_for(
+                include_str!("sql/read_written_since.sql"),
+                &[oldest],
+                "see what was changed meanwhile",
+                |row| {
+                    concerned.push(oid(row, "oid")?);
+                    Ok(())
+                },
+            )
+            .await?;
+    }
+    transaction.finish().await?;
+    concerned.retain(|oid| read.contains_key(oid));
+    let mut moved = HashSet::new();
+    if concerned.is_empty() {
+        return Ok(moved);
+    }
+    let again = read_again(session, &concerned).await?;
+    for oid in concerned {
+        match (read.get(&oid), again.get(&oid)) {
+            (Some(before), Some(now)) if before.digest == now.digest => {}
+            (_, Some(_)) => {
+                moved.insert(oid);
+            }
+            (_, None) => {
+                read.remove(&oid);
+            }
+        }
+    }
+    Ok(moved)
+}
+
+const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+fn assemble(server: ServerFacts, views: HashMap<u32, ViewState>) -> Snapshot {
+    Snapshot { server, views: views.into_values().map(|view| (view.name.clone(), view)).collect() }
+}
+
+fn view(row: &PgRow) -> Result<ViewState, sqlx::Error> {
+    Ok(ViewState {
+        oid: oid(row, "oid")?,
+        name: QualifiedName::from_catalog(
+            row.try_get::<String, _>("schema")?,
+            row.try_get::<String, _>("name")?,
+        ),
+        owner: RoleName::from_catalog(row.try_get::<String, _>("owner")?),
+        populated: row.try_get("populated")?,
+        rows_estimate: row.try_get("rows_estimate")?,
+        comment: row.try_get::<Option<String>, _>("comment")?.map(String::into_boxed_str),
+        indexes: Vec::new(),
+        depends_on: Default::default(),
+        dependents: Default::default(),
+        status: if row.try_get("busy")? { ReadStatus::Busy } else { ReadStatus::Ok },
+        size_bytes: None,
+        definition_sha256: None,
+    })
+}
+
+fn index(row: &PgRow) -> Result<IndexState, sqlx::Error> {
+    Ok(IndexState {
+        name: Identifier::from_catalog(row.try_get::<String, _>("name")?),
+        columns: row
+            .try_get::<Vec<Option<String>>, _>("columns")?
+            .into_iter()
+            .map(|column| column.map(Identifier::from_catalog))
+            .collect(),
+        unique: row.try_get("is_unique")?,
+        valid: row.try_get("valid")?,
+        usable_for_concurrent: row.try_get("usable")?,
+    })
+}
+
+fn edge(row: &PgRow) -> Result<Edge, sqlx::Error> {
+    Ok(Edge {
+        from: oid(row, "from_oid")?,
+        to: oid(row, "to_oid")?,
+        to_plain_view: row.try_get("to_plain_view")?,
+    })
+}
+
+fn oid(row: &PgRow, column: &str) -> Result<u32, sqlx::Error> {
+    let oid: i64 = row.try_get(column)?;
+    u32::try_from(oid).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+fn digest(row: &PgRow, column: &str) -> Result<Option<[u8; 32]>, sqlx::Error> {
+    let Some(text) = row.try_get::<Option<String>, _>(column)? else { return Ok(None) };
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return Err(sqlx::Error::Decode("a digest is not 64 digits long".into()));
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        let digits = text.get(2 * at..2 * at + 2).unwrap_or_default();
+        *byte =
+            u8::from_str_radix(digits, 16).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    }
+    Ok(Some(bytes))
+}

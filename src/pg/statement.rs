@@ -1,0 +1,141 @@
+//! Statements that are put together at run time: the only place that may vouch for text
+//! which is not a constant. It takes numbers and quoted names, never raw text.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use sqlx::AssertSqlSafe;
+
+use super::session::{Limits, SearchPath};
+use crate::ident::QualifiedName;
+
+/// Returns the statements that open a read-only transaction and settle its limits, with
+/// the query that describes the server behind them: one round trip.
+pub(super) fn begin_read_only(limits: &Limits, path: SearchPath) -> AssertSqlSafe<String> {
+    let path = match path {
+        SearchPath::Empty => "SET LOCAL search_path = '';",
+        SearchPath::OfTheRole => "",
+    };
+    AssertSqlSafe(format!(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {path} {}; {}",
+        local_settings(limits),
+        include_str!("sql/read_server.sql"),
+    ))
+}
+
+/// Returns one message of many statements that reads sizes and definitions of views.
+///
+/// Printing a definition locks what it names until the end of the transaction; the
+/// savepoint lets go of a chunk's locks before the next one is read, so that neither the
+/// server's lock table overflows nor a migration waits for all of it.
+pub(super) fn read_whole(oids: &[u32]) -> AssertSqlSafe<String> {
+    const CHUNK: usize = 200;
+    let mut message = String::from("SAVEPOINT chunk;");
+    for chunk in oids.chunks(CHUNK) {
+        let list = chunk.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        write!(
+            message,
+            "SELECT c.oid::int8 AS oid, \
+             encode(sha256(convert_to(pg_get_viewdef(c.oid), 'UTF8')), 'hex') AS digest, \
+             pg_total_relation_size(c.oid) AS size_bytes \
+             FROM pg_class c WHERE c.relkind = 'm' AND c.oid IN ({list}); \
+             ROLLBACK TO SAVEPOINT chunk;"
+        )
+        .expect("writing to a string cannot fail");
+    }
+    AssertSqlSafe(message)
+}
+
+/// Returns the statement that cancels what one server process is doing.
+pub(super) fn cancel_backend(pid: i32) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT pg_cancel_backend({pid})"))
+}
+
+/// Returns the query that reads a ledger of migrations.
+pub(super) fn read_ledger(table: &QualifiedName) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT version, description, installed_on, success, checksum FROM {table} ORDER BY version"
+    ))
+}
+
+/// Returns the message that takes the lock on migrating, in a transaction that holds it.
+pub(super) fn take_migration_lock(key: i64, limits: &Limits) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SELECT pg_advisory_xact_lock({key})",
+        milliseconds(limits.lock.0),
+    ))
+}
+
+/// Returns the query that tells who holds an advisory lock.
+pub(super) fn lock_holder(key: i64) -> AssertSqlSafe<String> {
+    let bits = key.cast_unsigned();
+    AssertSqlSafe(format!(
+        "SELECT a.pid, coalesce(a.usename, '')::text AS role, \
+         coalesce(a.application_name, '') AS application \
+         FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
+         AND l.classid = {} AND l.objid = {} \
+         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        bits >> 32,
+        bits & 0xffff_ffff,
+    ))
+}
+
+/// Returns the statements that open the transaction of a migration.
+pub(super) fn begin_migration(limits: &Limits) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {}; \
+         SET LOCAL statement_timeout = {}; \
+         SELECT CASE WHEN current_setting('server_version_num')::int4 >= 140000 \
+         THEN set_config('client_connection_check_interval', '1s', true) END",
+        milliseconds(limits.lock.0),
+        milliseconds(limits.statement.0),
+    ))
+}
+
+/// Vouches for a migration of the project: running it as it stands is what was asked for.
+pub(super) fn vouch_for_migration(sql: &str) -> AssertSqlSafe<String> {
+    AssertSqlSafe(sql.to_owned())
+}
+
+/// Returns the statement that adds a migration to the ledger: version, description,
+/// checksum, and nanoseconds that it took.
+pub(super) fn record_migration(ledger: &QualifiedName) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "INSERT INTO {ledger} (version, description, success, checksum, execution_time) \
+         VALUES ($1, $2, true, $3, $4)"
+    ))
+}
+
+fn local_settings(limits: &Limits) -> String {
+    // jit: compiling costs more than all of these queries together.
+    format!(
+        "SET LOCAL jit = off; SET LOCAL \"TimeZone\" = 'UTC'; \
+         SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
+         SET LOCAL idle_in_transaction_session_timeout = 60000",
+        milliseconds(limits.lock.0),
+        milliseconds(limits.statement.0),
+    )
+}
+
+/// Returns whole milliseconds as the server's settings count them.
+///
+/// A duration that is not zero never becomes 0, which would mean "no limit".
+fn milliseconds(duration: Duration) -> u32 {
+    let exact = u32::try_from(duration.as_millis()).unwrap_or(i32::MAX as u32);
+    if duration.is_zero() { 0 } else { exact.clamp(1, i32::MAX as u32) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_is_set_never_becomes_no_limit() {
+        assert_eq!(milliseconds(Duration::ZERO), 0);
+        assert_eq!(milliseconds(Duration::from_micros(10)), 1);
+        assert_eq!(milliseconds(Duration::from_secs(5)), 5_000);
+        assert_eq!(milliseconds(Duration::MAX), i32::MAX as u32);
+    }
+}

@@ -1,0 +1,196 @@
+//! The report as text for a reader: it fits the width, says everything without colour, and
+//! never cuts a name. The verdict comes last, where a terminal leaves the reader.
+
+use std::io::{self, Write};
+
+use owo_colors::{OwoColorize, Style};
+
+use crate::exit::Exit;
+use crate::finding::{Finding, Severity};
+use crate::gate::{GateResult, Verdict};
+use crate::render::Appearance;
+use crate::report::{Data, Report};
+use crate::wording::plural;
+
+mod diff_registry;
+mod inventory;
+mod migrate;
+mod table;
+mod wrap;
+
+use wrap::wrapped;
+
+/// Where the text goes, and how it looks.
+struct Page<'a> {
+    out: &'a mut dyn Write,
+    appearance: Appearance,
+}
+
+/// Writes the report.
+pub(super) fn render(
+    report: &Report,
+    appearance: Appearance,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut page = Page { out, appearance };
+    let outcome = &report.outcome;
+    page.header(report)?;
+    match &outcome.data {
+        Data::Nothing {} => {}
+        Data::Inventory(rows) => inventory::render(rows, &mut page)?,
+        Data::DiffRegistry(rows) => diff_registry::render(rows, &mut page)?,
+        Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,
+    }
+    for finding in &outcome.findings {
+        page.finding(finding)?;
+    }
+    page.gates(&outcome.gates)?;
+    page.conclusion(report)
+}
+
+impl Page<'_> {
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    /// Writes a text, wrapped, with an indent for its first and for its further lines.
+    fn paragraph(&mut self, first: &str, further: &str, text: &str) -> io::Result<()> {
+        for line in wrapped(text, first, further, self.appearance.width) {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(())
+    }
+
+    fn styled(&self, text: &str, style: Style) -> String {
+        if self.appearance.color { text.style(style).to_string() } else { text.to_owned() }
+    }
+
+    fn header(&mut self, report: &Report) -> io::Result<()> {
+        let outcome = &report.outcome;
+        let mut parts = Vec::new();
+        if let Some(target) = &outcome.target {
+            let standby = if target.in_recovery { ", a standby" } else { "" };
+            parts.push(format!(
+                "{} as {} (PostgreSQL {}{standby})",
+                target.url, target.role, target.server_version
+            ));
+        }
+        if let Some(project) = &outcome.project {
+            parts.push(format!("registry {}", project.registry));
+        }
+        if parts.is_empty() {
+            return Ok(());
+        }
+        self.paragraph("", "  ", &parts.join(", "))?;
+        for note in &outcome.notes {
+            self.paragraph("note: ", "  ", note)?;
+        }
+        self.line("")
+    }
+
+    fn finding(&mut self, finding: &Finding) -> io::Result<()> {
+        let (word, style) = match (&finding.exception, finding.severity) {
+            (Some(_), _) => ("excepted", Style::new().dimmed()),
+            (None, Severity::Error) => ("error", Style::new().red().bold()),
+            (None, Severity::Warning) => ("warning", Style::new().yellow().bold()),
+            (None, Severity::Info) => ("info", Style::new().cyan()),
+        };
+        let word = self.styled(word, style);
+        self.line(&format!("{word} [{}] {}", finding.check, finding.subject.name))?;
+        self.paragraph("  ", "  ", &finding.message)?;
+        if let Some(location) = &finding.location {
+            self.line(&format!("  at {}:{}", location.file, location.line))?;
+        }
+        if let Some(exception) = &finding.exception {
+            let text = format!("accepted until {}: {}", exception.until, exception.reason);
+            self.paragraph("  ", "    ", &text)?;
+        }
+        if let Some(remedy) = finding.remedy.as_ref().filter(|_| finding.exception.is_none()) {
+            self.paragraph("  remedy: ", "    ", &remedy.summary)?;
+            for statement in &remedy.sql {
+                self.line(&format!("    {statement};"))?;
+            }
+            if let Some(command) = &remedy.command {
+                self.line(&format!("    $ {command}"))?;
+            }
+        }
+        if let Some(query) = finding.evidence.query.as_ref().filter(|_| self.appearance.verbose) {
+            self.line("  see for yourself:")?;
+            self.line(&format!("    {query};"))?;
+        }
+        self.line("")
+    }
+
+    fn gates(&mut self, gates: &[GateResult]) -> io::Result<()> {
+        for gate in gates {
+            let style = match gate.verdict {
+                Verdict::Pass => Style::new().green().bold(),
+                Verdict::Fail => Style::new().red().bold(),
+                Verdict::Undecided => Style::new().yellow().bold(),
+            };
+            let verdict = self.styled(&format!("{:<9}", gate.verdict.word()), style);
+            let head = format!("{} {verdict} ", gate.id);
+            // Colour takes no columns, so the indent is counted without it.
+            let text = format!("{}: {}", gate.title, gate.reason);
+            let lines = wrapped(&text, &" ".repeat(15), &" ".repeat(15), self.appearance.width);
+            for (at, line) in lines.iter().enumerate() {
+                let line = line.trim_start();
+                let indent = if at == 0 { head.clone() } else { " ".repeat(15) };
+                self.line(&format!("{indent}{line}"))?;
+            }
+            self.unjudged(gate)?;
+        }
+        Ok(())
+    }
+
+    /// Lists what a gate could not judge, each reason once with its subjects.
+    fn unjudged(&mut self, gate: &GateResult) -> io::Result<()> {
+        let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+        for one in &gate.unjudged {
+            let subject = one.subject.as_ref().map(|subject| subject.name.as_str());
+            match reasons.iter_mut().find(|(reason, _)| *reason == one.reason) {
+                Some((_, subjects)) => subjects.extend(subject),
+                None => reasons.push((&one.reason, subject.into_iter().collect())),
+            }
+        }
+        for (reason, subjects) in reasons {
+            if subjects.is_empty() && gate.reason.contains(reason) {
+                continue;
+            }
+            let about =
+                if subjects.is_empty() { String::new() } else { subjects.join(", ") + ": " };
+            let indent = " ".repeat(15);
+            self.paragraph(&format!("{indent}not judged: "), &indent, &format!("{about}{reason}"))?;
+        }
+        Ok(())
+    }
+
+    fn conclusion(&mut self, report: &Report) -> io::Result<()> {
+        let Some(verdict) = report.verdict().filter(|_| !report.outcome.gates.is_empty()) else {
+            return Ok(());
+        };
+        let summary = report.summary();
+        let mut parts = vec![plural(summary.errors, "error"), plural(summary.warnings, "warning")];
+        for (count, word) in [(summary.infos, "info"), (summary.excepted, "excepted")] {
+            if count > 0 {
+                parts.push(format!("{count} {word}"));
+            }
+        }
+        if summary.unjudged > 0 {
+            parts.push(format!("{} not judged", summary.unjudged));
+        }
+        let style = match verdict {
+            Verdict::Pass => Style::new().green().bold(),
+            Verdict::Fail => Style::new().red().bold(),
+            Verdict::Undecided => Style::new().yellow().bold(),
+        };
+        let spared = match (verdict, report.outcome.exit) {
+            (Verdict::Fail, Exit::Done | Exit::Undecided) => ", spared by --fail-on never",
+            _ => "",
+        };
+        let word = self.styled(verdict.word(), style);
+        let exit = report.outcome.exit.code();
+        self.line("")?;
+        self.line(&format!("{word}: {} (exit {exit}{spared})", parts.join(", ")))
+    }
+}

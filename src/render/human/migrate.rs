@@ -1,0 +1,88 @@
+//! `migrate` for a reader.
+
+use std::io;
+
+use super::Page;
+use super::table::{self, Column};
+use crate::report::migrate::{MigrateRows, MigrationRow};
+use crate::wording::plural;
+
+pub(super) fn render(rows: &MigrateRows, command: &str, page: &mut Page<'_>) -> io::Result<()> {
+    let rows = &rows.migrations;
+    match command {
+        "migrate heads" => {
+            for head in &rows.heads {
+                page.line(head)?;
+            }
+            match rows.heads.len() {
+                0 => page.line("The project has no migration."),
+                1 => Ok(()),
+                several => page.paragraph(
+                    "",
+                    "",
+                    &format!(
+                        "{several} migrations claim the last place: no order can apply them. \
+                         Give all but one of them, those that no database has seen, the next \
+                         free number."
+                    ),
+                ),
+            }
+        }
+        "migrate history" => history(&rows.history, &rows.unknown, page),
+        "migrate up" => {
+            for row in &rows.applied {
+                let took = row.duration_ms.unwrap_or_default();
+                page.line(&format!("applied {} ({took} ms)", shown(row)))?;
+            }
+            page.line(&match (rows.applied.len(), rows.pending.len()) {
+                (0, 0) => "Nothing to apply: the database is at the head.".to_owned(),
+                (done, 0) => {
+                    format!("{} applied; the database is at the head.", plural(done, "migration"))
+                }
+                (done, left) => format!("{} applied, {left} left.", plural(done, "migration")),
+            })
+        }
+        _ => status(rows, page),
+    }
+}
+
+fn status(rows: &crate::report::migrate::MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
+    let list = |names: &[String]| match names {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    };
+    for (name, value) in [
+        ("head", list(&rows.heads)),
+        ("current", list(&rows.current)),
+        ("ledger", rows.ledger.to_owned()),
+        ("pending", rows.pending.len().to_string()),
+        ("unknown", rows.unknown.len().to_string()),
+        ("changed", rows.changed.len().to_string()),
+    ] {
+        page.paragraph(&format!("{name:<9} "), &" ".repeat(10), &value)?;
+    }
+    page.line("")
+}
+
+fn history(
+    known: &[MigrationRow],
+    unknown: &[MigrationRow],
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    let columns = [Column::left("MIGRATION"), Column::left("APPLIED"), Column::left("STATE")];
+    let rows: Vec<&MigrationRow> = known.iter().chain(unknown).collect();
+    table::write(page, &columns, &rows, |row| {
+        let state = match (&row.file, row.success) {
+            (None, _) => "not in the project",
+            (_, None) => "pending",
+            (_, Some(true)) => "applied",
+            (_, Some(false)) => "did not finish",
+        };
+        let applied_at = row.applied_at.clone().unwrap_or_else(|| "-".to_owned());
+        vec![shown(row), applied_at, state.to_owned()]
+    })
+}
+
+fn shown(row: &MigrationRow) -> String {
+    row.file.clone().unwrap_or_else(|| format!("{} {}", row.id, row.description))
+}

@@ -1,0 +1,62 @@
+//! The rows of `diff-registry`: where each view is, and whether it is what was declared.
+
+use serde::Serialize;
+
+use crate::drift::Comparison;
+use crate::ident::QualifiedName;
+use crate::report::Ignored;
+
+/// What `diff-registry` found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DiffRows {
+    /// Every view that the registry or the database has, by name.
+    pub views: Vec<DiffRow>,
+    /// Views that the registry says to ignore.
+    pub ignored: Vec<Ignored>,
+}
+
+/// One view, three ways.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DiffRow {
+    /// Schema and name.
+    pub name: QualifiedName,
+    /// Whether the registry declares it.
+    pub registry: bool,
+    /// Whether the migrations build it; `None`: not looked.
+    pub migrations: Option<bool>,
+    /// Whether the database has it.
+    pub live: bool,
+    /// `in-sync`, or the slug of the check that speaks of it.
+    pub presence: &'static str,
+    /// `same`, `differs`, `undecided` or `not-compared`.
+    pub definition: &'static str,
+    /// The difference of the definitions, as a unified diff.
+    pub diff: Option<String>,
+}
+
+/// Returns the rows for a comparison.
+pub fn rows(comparison: &Comparison<'_>) -> DiffRows {
+    DiffRows {
+        views: comparison
+            .views
+            .iter()
+            .map(|view| DiffRow {
+                name: view.name.clone(),
+                registry: view.entry.is_some(),
+                migrations: None,
+                live: view.live.is_some(),
+                presence: view.presence(),
+                definition: view.definition(),
+                diff: None,
+            })
+            .collect(),
+        ignored: comparison
+            .ignored
+            .iter()
+            .map(|(name, pattern)| Ignored {
+                name: (*name).clone(),
+                pattern: pattern.as_str().to_owned(),
+            })
+            .collect(),
+    }
+}

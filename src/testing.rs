@@ -1,0 +1,170 @@
+//! Small makers and assertions for table tests of the pure core.
+
+use std::path::Path;
+
+use chrono::{DateTime, Utc};
+
+use crate::checks::{self, Facts};
+use crate::finding::{Finding, Unjudged};
+use crate::gate::GateId;
+use crate::ident::{Identifier, QualifiedName, RoleName};
+use crate::migrations::{AppliedMigration, Ledger, MigrationFile, MigrationState};
+use crate::registry::Registry;
+use crate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
+
+/// Reads a registry from its text; the text is right, or the test is wrong.
+pub(crate) fn registry(text: &str) -> Registry {
+    Registry::parse(text, "registry.toml", Path::new("."), &[])
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+/// Makes a populated view without indexes, owned by `owner`.
+pub(crate) fn view(name: &str) -> ViewState {
+    ViewState {
+        oid: 1,
+        name: name.parse().expect("a qualified name"),
+        owner: RoleName::from_catalog("owner"),
+        populated: true,
+        rows_estimate: None,
+        comment: None,
+        indexes: Vec::new(),
+        depends_on: Default::default(),
+        dependents: Default::default(),
+        status: ReadStatus::Ok,
+        size_bytes: None,
+        definition_sha256: None,
+    }
+}
+
+impl ViewState {
+    pub(crate) fn unpopulated(mut self) -> Self {
+        self.populated = false;
+        self
+    }
+
+    pub(crate) fn owned_by(mut self, owner: &str) -> Self {
+        self.owner = RoleName::from_catalog(owner);
+        self
+    }
+
+    pub(crate) fn unique_on(self, columns: &[&str]) -> Self {
+        self.indexed(columns, true)
+    }
+
+    /// Adds a unique index that is not valid.
+    pub(crate) fn unusable_on(self, columns: &[&str]) -> Self {
+        self.indexed(columns, false)
+    }
+
+    fn indexed(mut self, columns: &[&str], usable: bool) -> Self {
+        self.indexes.push(IndexState {
+            name: Identifier::from_catalog("key"),
+            columns: columns.iter().map(|name| Some(Identifier::from_catalog(*name))).collect(),
+            unique: true,
+            valid: usable,
+            usable_for_concurrent: usable,
+        });
+        self
+    }
+
+    pub(crate) fn reads(mut self, other: &str) -> Self {
+        self.depends_on.insert(other.parse::<QualifiedName>().expect("a qualified name"));
+        self
+    }
+
+    pub(crate) fn defined_as(mut self, digest: [u8; 32]) -> Self {
+        self.definition_sha256 = Some(digest);
+        self
+    }
+
+    pub(crate) fn busy(mut self) -> Self {
+        self.status = ReadStatus::Busy;
+        self
+    }
+}
+
+/// Makes a snapshot of these views.
+pub(crate) fn snapshot<const N: usize>(views: [ViewState; N]) -> Snapshot {
+    Snapshot {
+        server: ServerFacts {
+            database: "app".into(),
+            role: RoleName::from_catalog("operator"),
+            version: "15.18".into(),
+            version_num: 150_018,
+            in_recovery: false,
+            read_only: false,
+            read_at: DateTime::<Utc>::UNIX_EPOCH,
+        },
+        views: views.into_iter().map(|view| (view.name.clone(), view)).collect(),
+    }
+}
+
+/// Returns what one check finds.
+pub(crate) fn found(slug: &str, registry: &Registry, snapshot: &Snapshot) -> Vec<Finding> {
+    findings(slug, &Facts::new(registry, Ok(snapshot), Err("not looked".into())))
+}
+
+/// Asserts that one check finds nothing.
+pub(crate) fn assert_quiet(slug: &str, registry: &Registry, snapshot: &Snapshot) {
+    assert_eq!(found(slug, registry, snapshot), []);
+}
+
+/// Returns what one check leaves unjudged.
+pub(crate) fn unjudged(slug: &str, registry: &Registry, snapshot: &Snapshot) -> Vec<Unjudged> {
+    not_judged(slug, &Facts::new(registry, Ok(snapshot), Err("not looked".into())))
+}
+
+/// Makes migrations with these versions, and a ledger.
+pub(crate) fn migrations(versions: &[i64], ledger: Ledger) -> MigrationState {
+    let file = |version: &i64| MigrationFile {
+        version: *version,
+        description: "step".into(),
+        file: format!("migrations/{version:04}_step.sql"),
+        checksum: vec![1],
+        no_transaction: false,
+        sql: String::new(),
+    };
+    MigrationState {
+        folder: "migrations".into(),
+        files: versions.iter().map(file).collect(),
+        ledger,
+    }
+}
+
+/// Makes the row of the ledger that fits a file of [`migrations`].
+pub(crate) fn applied(version: i64) -> AppliedMigration {
+    AppliedMigration {
+        version,
+        description: "step".into(),
+        installed_on: DateTime::<Utc>::UNIX_EPOCH,
+        success: true,
+        checksum: vec![1],
+    }
+}
+
+/// Returns what one check finds in migrations.
+pub(crate) fn found_in_migrations(slug: &str, state: &MigrationState) -> Vec<Finding> {
+    let registry = registry("version = 1");
+    findings(slug, &Facts::new(&registry, Err("not looked".into()), Ok(state)))
+}
+
+/// Returns what one check leaves unjudged in migrations.
+pub(crate) fn unjudged_in_migrations(slug: &str, state: &MigrationState) -> Vec<Unjudged> {
+    let registry = registry("version = 1");
+    not_judged(slug, &Facts::new(&registry, Err("not looked".into()), Ok(state)))
+}
+
+fn findings(slug: &str, facts: &Facts<'_>) -> Vec<Finding> {
+    let mut found = checks::run(&GateId::ALL, facts).findings;
+    found.retain(|finding| finding.check == slug);
+    found
+}
+
+fn not_judged(slug: &str, facts: &Facts<'_>) -> Vec<Unjudged> {
+    checks::run(&GateId::ALL, facts)
+        .unjudged
+        .into_iter()
+        .map(|(_, unjudged)| unjudged)
+        .filter(|unjudged| unjudged.check == Some(slug))
+        .collect()
+}
