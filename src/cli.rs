@@ -104,7 +104,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_enum, value_name = "WHEN")]
     pub color: Option<ColorChoice>,
 
-    /// Print nothing but the result
+    /// Print rows and verdicts alone: no heading, no findings, no progress
     #[arg(short, long, global = true)]
     pub quiet: bool,
 

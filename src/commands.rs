@@ -11,7 +11,7 @@ use crate::gate::{self, GateId};
 use crate::judgement::{self, Judgement};
 use crate::pg::session::{Backends, Endpoint, Limits, LockTimeout, Session, StatementTimeout};
 use crate::report::{Outcome, ProjectFacts, RunFacts, TargetFacts};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Environment, Settings};
 use crate::snapshot::ServerFacts;
 use crate::target::{Resolved, Target, ThisMachine, Typed};
 
@@ -30,6 +30,8 @@ pub struct Context {
     pub urls: Urls,
     /// The run.
     pub run: RunFacts,
+    /// The environment of the process.
+    pub environment: Environment,
     /// Where the command was typed.
     pub directory: PathBuf,
     /// The server processes that work for this run.
@@ -88,7 +90,11 @@ impl Context {
         Ok(self.endpoint_of(resolved, None))
     }
 
-    fn endpoint_of(&self, resolved: Resolved, statement_default: Option<Duration>) -> Endpoint {
+    pub(crate) fn endpoint_of(
+        &self,
+        resolved: Resolved,
+        statement_default: Option<Duration>,
+    ) -> Endpoint {
         let settings = &self.settings;
         let limits = Limits {
             connect: settings

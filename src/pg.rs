@@ -4,6 +4,7 @@ pub mod apply_migrations;
 pub mod ledger;
 pub mod migration_files;
 pub mod read_snapshot;
+pub mod run_script;
 pub mod session;
 
 mod server_error;

@@ -15,7 +15,7 @@ use crate::commands::{self, Context, Urls};
 use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::pg::session::Backends;
-use crate::render::{self, Appearance, Format};
+use crate::render::{self, Appearance, Detail, Format};
 use crate::report::{Outcome, Report, RunFacts};
 use crate::settings::{Environment, Settings, Streams};
 use crate::target::Redactor;
@@ -52,7 +52,7 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
     start_log(&settings);
     let (format, appearance, reports) =
         (settings.format, settings.appearance, settings.reports.clone());
-    let mut outcome = execute(&cli, settings, run.clone());
+    let mut outcome = execute(&cli, settings, environment, run.clone());
     let command = cli.command.name().to_owned();
     let mut report = Report { command, run, duration: started.elapsed(), outcome };
     for file in &reports {
@@ -67,7 +67,7 @@ pub fn main(arguments: Vec<OsString>) -> Exit {
 }
 
 /// Runs the command on a runtime of one thread, until it is done or a signal ends it.
-fn execute(cli: &Cli, settings: Settings, run: RunFacts) -> Outcome {
+fn execute(cli: &Cli, settings: Settings, environment: Environment, run: RunFacts) -> Outcome {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -89,6 +89,7 @@ fn execute(cli: &Cli, settings: Settings, run: RunFacts) -> Outcome {
         settings,
         urls: Urls::of(&cli.global),
         run,
+        environment,
         directory,
         backends: Backends::default(),
     };
@@ -198,7 +199,7 @@ fn say(text: &str) {
 }
 
 const fn plain() -> Appearance {
-    Appearance { color: false, width: 80, verbose: false }
+    Appearance { color: false, width: 80, detail: Detail::Normal }
 }
 
 fn streams() -> Streams {

@@ -18,6 +18,17 @@ pub enum Format {
     Json,
 }
 
+/// How much text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    /// Rows and verdicts alone.
+    Quiet,
+    /// What a reader needs to act.
+    Normal,
+    /// The SQL behind each finding, and every fact of each row.
+    Verbose,
+}
+
 /// How text looks; decided once, in `settings.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appearance {
@@ -25,8 +36,8 @@ pub struct Appearance {
     pub color: bool,
     /// The columns that a line may take.
     pub width: usize,
-    /// Whether to show the SQL behind each finding.
-    pub verbose: bool,
+    /// How much to say.
+    pub detail: Detail,
 }
 
 /// Writes a report.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::cli::ReportFile;
 use crate::failure::{Failure, FailureKind};
-use crate::render::{self, Appearance};
+use crate::render::{self, Appearance, Detail};
 use crate::report::Report;
 
 /// Writes a report to a file in its form, without colour.
@@ -25,7 +25,7 @@ pub fn write(report: &Report, file: &ReportFile) -> Result<(), Failure> {
         _ => Path::new("."),
     };
     let mut beside = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-    let appearance = Appearance { color: false, width: 80, verbose: true };
+    let appearance = Appearance { color: false, width: 80, detail: Detail::Verbose };
     let mut out = BufWriter::new(beside.as_file_mut());
     render::render(report, file.format, appearance, &mut out).map_err(failed)?;
     out.flush().map_err(failed)?;

@@ -14,6 +14,7 @@ use crate::finding::{Finding, Severity};
 use crate::gate::{GateResult, Verdict};
 use crate::ident::{QualifiedName, RoleName};
 
+pub mod demo;
 pub mod diff_registry;
 pub mod inventory;
 pub mod migrate;
@@ -91,6 +92,8 @@ pub enum Data {
     DiffRegistry(diff_registry::DiffRows),
     /// `migrate`.
     Migrate(migrate::MigrateRows),
+    /// `demo`.
+    Demo(demo::DemoRows),
 }
 
 /// What a command did and found.

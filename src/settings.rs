@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use crate::cli::{self, ColorChoice, GlobalArgs, ReportFile};
 use crate::failure::Failure;
 use crate::gate::FailOn;
-use crate::render::{Appearance, Format};
+use crate::render::{Appearance, Detail, Format};
 
 /// The environment, read once; a variable that is set to nothing counts as unset.
 #[derive(Debug, Clone, Default)]
@@ -121,7 +121,11 @@ impl Settings {
                     streams.stdout_is_terminal,
                 ),
                 width: streams.width.unwrap_or(DEFAULT_WIDTH).clamp(40, 200),
-                verbose: verbose > 0,
+                detail: match (quiet, verbose) {
+                    (true, _) => Detail::Quiet,
+                    (false, 0) => Detail::Normal,
+                    (false, _) => Detail::Verbose,
+                },
             },
             progress_bars: streams.stderr_is_terminal
                 && !quiet

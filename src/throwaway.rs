@@ -36,6 +36,9 @@ pub struct Throwaway {
 }
 
 impl Throwaway {
+    /// The port in the name of the socket; nothing listens on TCP.
+    pub const PORT: u16 = keeper::PORT;
+
     /// Makes a new cluster (UTF8, locale C, time zone UTC) and starts a server on it.
     ///
     /// `settings` are configuration parameters of the server, by name and value; they
@@ -131,7 +134,7 @@ async fn give_up(keeper: Keeper, mut failure: Failure) -> Failure {
 fn url(dir: &Path, database: &str) -> String {
     let host = percent_encode(dir.as_os_str().as_bytes(), &PLAIN);
     let database = percent_encode(database.as_bytes(), const { &PLAIN.add(b'/') });
-    format!("postgresql://postgres@/{database}?host={host}&port={}", keeper::PORT)
+    format!("postgresql://postgres@/{database}?host={host}&port={}", Throwaway::PORT)
 }
 
 #[cfg(test)]

@@ -1,19 +1,21 @@
 //! `migrate`: the project's migrations against the ledger, and applying them.
 
+use std::time::Duration;
+
 use crate::checks::Facts;
-use crate::commands::{Context, judge, judged_outcome};
+use crate::commands::{Context, judge, judged_outcome, target_facts};
 use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::gate::GateId;
 use crate::migrations::{Ledger, MigrationFile, MigrationState};
-use crate::pg::apply_migrations::MigrationLock;
+use crate::pg::apply_migrations::{Migrating, MigrationLock};
 use crate::pg::session::{Endpoint, Session};
 use crate::pg::{ledger, migration_files};
 use crate::progress::Progress;
 use crate::project;
 use crate::registry::{MigrationsKind, Registry};
 use crate::report::migrate as rows;
-use crate::report::{Data, Outcome};
+use crate::report::{Data, Outcome, TargetFacts};
 use crate::wording::plural;
 
 /// Show and apply the project's migrations.
@@ -56,27 +58,33 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
     }
 }
 
+/// The migrations with the database that they were compared with.
+#[derive(Debug)]
+pub(super) struct Read {
+    pub(super) state: MigrationState,
+    pub(super) target: TargetFacts,
+    notes: Vec<String>,
+}
+
 /// Reads the project's files and the ledger.
 ///
 /// # Errors
 ///
 /// When the registry names no migrations that this version reads, or a source cannot be
 /// read at all. A ledger that may not be read is part of the state.
-pub(super) async fn read_state(
-    context: &Context,
-    registry: &Registry,
-) -> Result<MigrationState, Failure> {
+pub(super) async fn read(context: &Context, registry: &Registry) -> Result<Read, Failure> {
     let (folder, files) = load_files(registry).await?;
     let endpoint = context.migration_endpoint()?;
-    let ledger = read_ledger(&endpoint).await?;
-    Ok(MigrationState { folder, files, ledger })
+    let (ledger, target) = read_ledger(&endpoint).await?;
+    let state = MigrationState { folder, files, ledger };
+    Ok(Read { state, target, notes: endpoint.resolved.notes })
 }
 
-async fn read_ledger(endpoint: &Endpoint) -> Result<Ledger, Failure> {
+async fn read_ledger(endpoint: &Endpoint) -> Result<(Ledger, TargetFacts), Failure> {
     let mut session = Session::connect(endpoint).await?;
-    let ledger = ledger::read_ledger(&mut session).await?;
+    let (ledger, server) = ledger::read_ledger(&mut session).await?;
     session.close().await;
-    Ok(ledger)
+    Ok((ledger, target_facts(endpoint, &server)))
 }
 
 async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>), Failure> {
@@ -105,13 +113,13 @@ async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>),
 }
 
 async fn status(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
-    let endpoint = context.migration_endpoint()?;
-    let (state, project) = tokio::join!(read_state(context, registry), project::facts(registry));
-    let state = state?;
+    let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
+    let Read { state, target, notes } = read?;
     let facts = Facts::new(registry, Err("the views were not looked at".into()), Ok(&state));
     let judgement = judge(context, &[GateId::Eg1], &facts);
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
-    outcome.notes = endpoint.resolved.notes;
+    outcome.target = Some(target);
+    outcome.notes = notes;
     Ok(judged_outcome(outcome, context, project, judgement, None))
 }
 
@@ -131,57 +139,65 @@ async fn heads(registry: &Registry) -> Result<Outcome, Failure> {
 }
 
 async fn history(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
-    let endpoint = context.migration_endpoint()?;
-    let (state, project) = tokio::join!(read_state(context, registry), project::facts(registry));
-    let state = state?;
+    let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
+    let Read { state, target, notes } = read?;
     if let Err(reason) = state.applied() {
         return Err(ledger::unreadable(reason));
     }
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
     outcome.project = Some(project);
-    outcome.notes = endpoint.resolved.notes;
+    outcome.target = Some(target);
+    outcome.notes = notes;
     Ok(outcome)
 }
 
 async fn up(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
     let endpoint = context.migration_endpoint()?;
-    let (folder, files) = load_files(registry).await?;
     // A look without the lock, so that a run with nothing to do disturbs nobody.
-    let state = MigrationState {
-        folder: folder.clone(),
-        files: files.clone(),
-        ledger: read_ledger(&endpoint).await?,
-    };
-    if to_apply(&state)?.is_empty() && state.ledger != Ledger::Missing {
-        return Ok(up_outcome(context, registry, &state, vec![], None).await);
+    let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
+    let Read { mut state, target, notes } = read?;
+    let is_at_the_head = to_apply(&state)?.is_empty() && state.ledger != Ledger::Missing;
+    let (mut applied, mut failure) = (Vec::new(), None);
+    if !is_at_the_head {
+        let lock = MigrationLock::take(&endpoint).await?;
+        let mut migrating = lock.begin(&endpoint).await?;
+        state.ledger = read_ledger(&endpoint).await?.0;
+        (applied, failure) = apply(context, &mut migrating, &to_apply(&state)?).await;
+        drop(migrating);
+        match read_ledger(&endpoint).await {
+            Ok((ledger, _)) => state.ledger = ledger,
+            Err(lost) => failure = failure.or(Some(lost)),
+        }
     }
-    let lock = MigrationLock::take(&endpoint).await?;
-    let mut migrating = lock.begin(&endpoint).await?;
-    let mut state = MigrationState { folder, files, ledger: read_ledger(&endpoint).await? };
-    let todo: Vec<MigrationFile> = to_apply(&state)?.into_iter().cloned().collect();
+    let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, applied)));
+    outcome.project = Some(project);
+    outcome.target = Some(target);
+    outcome.notes = notes;
+    outcome.exit = failure.as_ref().map_or(Exit::Done, Failure::exit);
+    outcome.failure = failure;
+    Ok(outcome)
+}
+
+/// Applies migrations until one fails; returns those that did not, and the failure.
+async fn apply(
+    context: &Context,
+    migrating: &mut Migrating,
+    todo: &[&MigrationFile],
+) -> (Vec<(i64, Duration)>, Option<Failure>) {
     let progress = Progress::start(&context.settings, "migrations", todo.len());
     let mut applied = Vec::new();
-    let mut failure = None;
-    for file in &todo {
+    for file in todo {
         progress.begin(&file.file);
         match migrating.apply(file).await {
             Ok(took) => {
                 progress.done(&file.file, took);
                 applied.push((file.version, took));
             }
-            Err(failed) => {
-                failure = Some(failed);
-                break;
-            }
+            Err(failed) => return (applied, Some(failed)),
         }
     }
     progress.finish();
-    drop(migrating);
-    match read_ledger(&endpoint).await {
-        Ok(ledger) => state.ledger = ledger,
-        Err(lost) => failure = failure.or(Some(lost)),
-    }
-    Ok(up_outcome(context, registry, &state, applied, failure).await)
+    (applied, None)
 }
 
 /// Returns what is to be applied.
@@ -214,19 +230,4 @@ fn to_apply(state: &MigrationState) -> Result<Vec<&MigrationFile>, Failure> {
         }
     }
     state.pending().map_err(unreadable)
-}
-
-async fn up_outcome(
-    context: &Context,
-    registry: &Registry,
-    state: &MigrationState,
-    applied: Vec<(i64, std::time::Duration)>,
-    failure: Option<Failure>,
-) -> Outcome {
-    let mut outcome = Outcome::new(Data::Migrate(rows::rows(state, applied)));
-    outcome.project = Some(project::facts(registry).await);
-    outcome.notes = context.migration_endpoint().map(|at| at.resolved.notes).unwrap_or_default();
-    outcome.exit = failure.as_ref().map_or(Exit::Done, Failure::exit);
-    outcome.failure = failure;
-    outcome
 }

@@ -38,18 +38,22 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let gates = gates(args, &registry);
     let (snapshot, migrations, project) = tokio::join!(
         read_snapshot(&endpoint, depth_for(&registry)),
-        migrate::read_state(context, &registry),
+        migrate::read(context, &registry),
         project::facts(&registry),
     );
     let facts = Facts::new(
         &registry,
         snapshot.as_ref().map_err(|failure| failure.message.clone()),
-        migrations.as_ref().map_err(|failure| failure.message.clone()),
+        migrations.as_ref().map(|read| &read.state).map_err(|failure| failure.message.clone()),
     );
     let judgement =
         with_gates_that_are_not_built(judge(context, &gates, &facts), context.settings.fail_on);
     let mut outcome = Outcome::new(Data::Nothing {});
-    outcome.target = snapshot.as_ref().ok().map(|read| target_facts(&endpoint, &read.server));
+    outcome.target = match (&snapshot, &migrations) {
+        (Ok(snapshot), _) => Some(target_facts(&endpoint, &snapshot.server)),
+        (_, Ok(read)) => Some(read.target.clone()),
+        _ => None,
+    };
     outcome.notes = endpoint.resolved.notes.clone();
     let failure = snapshot.err().or(migrations.err());
     Ok(judged_outcome(outcome, context, project, judgement, failure))

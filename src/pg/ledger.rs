@@ -8,11 +8,13 @@ use super::statement;
 use crate::failure::{Failure, FailureKind};
 use crate::ident::{Identifier, QualifiedName};
 use crate::migrations::{AppliedMigration, Ledger};
+use crate::snapshot::ServerFacts;
 
 /// The name of the table.
 pub(super) const TABLE: &str = "_sqlx_migrations";
 
-/// Reads the ledger of the database that a session is connected to.
+/// Reads the ledger of the database that a session is connected to, and what the server
+/// says of itself.
 ///
 /// A table that is there but may not be read, or that only another search path finds, is
 /// unreadable: that nothing was applied would be a guess.
@@ -20,8 +22,9 @@ pub(super) const TABLE: &str = "_sqlx_migrations";
 /// # Errors
 ///
 /// When the server cannot be asked at all.
-pub async fn read_ledger(session: &mut Session) -> Result<Ledger, Failure> {
+pub async fn read_ledger(session: &mut Session) -> Result<(Ledger, ServerFacts), Failure> {
     let mut transaction = session.begin_read_only(SearchPath::OfTheRole).await?;
+    let server = transaction.server().clone();
     let ledger = match find(&mut transaction).await? {
         Place::Nowhere => Ledger::Missing,
         Place::Hidden(reason) => Ledger::Unreadable(reason),
@@ -44,7 +47,7 @@ pub async fn read_ledger(session: &mut Session) -> Result<Ledger, Failure> {
         }
     };
     transaction.finish().await?;
-    Ok(ledger)
+    Ok((ledger, server))
 }
 
 /// Returns where the ledger is; it must be there and readable.

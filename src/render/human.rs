@@ -8,17 +8,14 @@ use owo_colors::{OwoColorize, Style};
 use crate::exit::Exit;
 use crate::finding::{Finding, Severity};
 use crate::gate::{GateResult, Verdict};
-use crate::render::Appearance;
+use crate::render::{Appearance, Detail};
 use crate::report::{Data, Report};
-use crate::wording::plural;
+use crate::wording::{plural, wrapped};
 
 mod diff_registry;
 mod inventory;
 mod migrate;
 mod table;
-mod wrap;
-
-use wrap::wrapped;
 
 /// Where the text goes, and how it looks.
 struct Page<'a> {
@@ -34,14 +31,17 @@ pub(super) fn render(
 ) -> io::Result<()> {
     let mut page = Page { out, appearance };
     let outcome = &report.outcome;
-    page.header(report)?;
+    let is_quiet = appearance.detail == Detail::Quiet;
+    if !is_quiet {
+        page.header(report)?;
+    }
     match &outcome.data {
-        Data::Nothing {} => {}
+        Data::Nothing {} | Data::Demo(_) => {}
         Data::Inventory(rows) => inventory::render(rows, &mut page)?,
         Data::DiffRegistry(rows) => diff_registry::render(rows, &mut page)?,
         Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,
     }
-    for finding in &outcome.findings {
+    for finding in outcome.findings.iter().filter(|_| !is_quiet) {
         page.finding(finding)?;
     }
     page.gates(&outcome.gates)?;
@@ -59,6 +59,10 @@ impl Page<'_> {
             writeln!(self.out, "{line}")?;
         }
         Ok(())
+    }
+
+    fn is_verbose(&self) -> bool {
+        self.appearance.detail == Detail::Verbose
     }
 
     fn styled(&self, text: &str, style: Style) -> String {
@@ -114,7 +118,7 @@ impl Page<'_> {
                 self.line(&format!("    $ {command}"))?;
             }
         }
-        if let Some(query) = finding.evidence.query.as_ref().filter(|_| self.appearance.verbose) {
+        if let Some(query) = finding.evidence.query.as_ref().filter(|_| self.is_verbose()) {
             self.line("  see for yourself:")?;
             self.line(&format!("    {query};"))?;
         }

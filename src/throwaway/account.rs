@@ -108,7 +108,7 @@ impl Account {
         if folder_serves(temp) {
             folders.push(temp.to_path_buf());
         }
-        if folders.is_empty() || matches!(self, Self::Named { .. }) {
+        if folders.is_empty() || (matches!(self, Self::Named { .. }) && temp != LAST_RESORT) {
             folders.push(PathBuf::from(LAST_RESORT));
         }
         folders

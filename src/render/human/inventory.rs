@@ -4,6 +4,7 @@ use std::io;
 
 use super::Page;
 use super::table::{self, Column};
+use crate::render::Detail;
 use crate::report::inventory::{InventoryRow, InventoryRows};
 use crate::snapshot::ReadStatus;
 use crate::wording;
@@ -11,7 +12,7 @@ use crate::wording;
 pub(super) fn render(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
     if rows.matviews.is_empty() {
         page.line("The database has no materialized view.")?;
-    } else if page.appearance.verbose {
+    } else if page.appearance.detail == Detail::Verbose {
         for row in &rows.matviews {
             details(row, page)?;
         }
@@ -27,23 +28,26 @@ pub(super) fn render(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()
 }
 
 fn list(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
-    let columns = [
+    // A column in which every row says the same is left to the totals.
+    let some_unregistered = rows.matviews.iter().any(|row| row.registered == Some(false));
+    let mut columns = vec![
         Column::left("VIEW"),
         Column::left("OWNER"),
         Column::right("ROWS"),
         Column::right("SIZE"),
         Column::left("REFRESH"),
-        Column::left("REGISTERED"),
     ];
+    columns.extend(some_unregistered.then_some(Column::left("REGISTRY")));
     table::write(page, &columns, &rows.matviews, |row| {
-        vec![
+        let mut cells = vec![
             row.name.to_string(),
             row.owner.to_string(),
             row.rows_estimate.map_or_else(|| "?".to_owned(), wording::about),
             row.size_bytes.map_or_else(|| "?".to_owned(), wording::size),
             fitness(row).to_owned(),
-            registered(row).to_owned(),
-        ]
+        ];
+        cells.extend(some_unregistered.then(|| registered(row).to_owned()));
+        cells
     })
 }
 
@@ -132,6 +136,11 @@ fn totals(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
         if number > 0 {
             parts.push(format!("{number} {word}"));
         }
+    }
+    if !rows.matviews.is_empty()
+        && count(&|row| row.registered == Some(true)) == rows.matviews.len()
+    {
+        parts.push("all registered".to_owned());
     }
     page.line(&parts.join(", "))?;
     if count(&|row| row.status == ReadStatus::Busy) > 0 {
