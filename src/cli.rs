@@ -16,6 +16,7 @@ use crate::render::Format;
     version,
     about = "What has drifted in the materialized views of a PostgreSQL database, and who has to move",
     after_help = EXIT_CODES,
+    max_term_width = 80,
     propagate_version = true,
     disable_help_subcommand = true,
     subcommand_required = true,
@@ -43,19 +44,78 @@ Every global option is also an environment variable: --fail-on is
 DRIFTGATE_FAIL_ON. The database is also taken from DATABASE_URL, and else from
 libpq's variables (PGHOST, PGUSER, ...).";
 
+const PREFLIGHT_EXAMPLES: &str = "\
+Examples:
+  driftgate preflight
+      judge every gate that is asked for; 0 only if all of them passed
+  driftgate preflight --gate EG-3 --report json=preflight.json
+      judge one gate, and keep the report as JSON too";
+
+const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  driftgate migrate status
+      exit 0 at the head, 1 when something is pending or does not fit
+  driftgate migrate up --lock-timeout 2m
+      apply what is pending; wait up to two minutes for another runner
+
+The database is that of --migration-database-url, where one is given.";
+
+const INVENTORY_EXAMPLES: &str = "\
+Examples:
+  driftgate inventory
+      a line a view: owner, rows, size, how it can be refreshed
+  driftgate inventory -v
+      everything: indexes, what reads what, the fingerprint of the definition";
+
+const DIFF_REGISTRY_EXAMPLES: &str = "\
+Examples:
+  driftgate diff-registry
+      what has drifted, what to do, and the verdict of gate EG-3
+  driftgate diff-registry -v --fail-on warning
+      with the SQL that shows each finding; a warning fails too";
+
+const DEMO_EXAMPLES: &str = "\
+Examples:
+  driftgate demo
+      the tour, on the PostgreSQL programs that are found here
+  driftgate demo --pg-bin /usr/lib/postgresql/17/bin
+      the tour, on the programs of this folder";
+
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the gates and print one pass/fail report
+    ///
+    /// The gates are those of [gates] required in the registry, or else every gate that
+    /// this version judges (EG-1 and EG-3). A gate that is asked for and that it does not
+    /// judge is undecided, exit 3. Nothing is written to the database.
+    #[command(after_help = PREFLIGHT_EXAMPLES)]
     Preflight(preflight::Args),
     /// Show and apply the project's migrations
-    #[command(subcommand)]
+    ///
+    /// The files are those that [migrations] in the registry names; the ledger is the
+    /// table _sqlx_migrations. Only `migrate up` writes.
+    #[command(subcommand, after_help = MIGRATE_EXAMPLES)]
     Migrate(migrate::Command),
     /// List the materialized views of the database, and all that matters about each
+    ///
+    /// Works without a registry, with no right beyond CONNECT, and does not wait behind a
+    /// running refresh: what a lock hides is listed as busy, and the exit code is 3. It
+    /// lists and does not judge.
+    #[command(after_help = INVENTORY_EXAMPLES)]
     Inventory(inventory::Args),
     /// Compare the registry with the database: who has to move
+    ///
+    /// Judges gate EG-3: the live views are those of the registry, as declared. Needs no
+    /// right beyond CONNECT, and writes nothing to the database.
+    #[command(after_help = DIFF_REGISTRY_EXAMPLES)]
     DiffRegistry(diff_registry::Args),
     /// The whole tour on a throwaway PostgreSQL
+    ///
+    /// Starts a server of its own from this machine's PostgreSQL programs, on a private
+    /// socket, and removes it at the end, however the tour ends. No other database is
+    /// contacted.
+    #[command(after_help = DEMO_EXAMPLES)]
     Demo(demo::Args),
 }
 
@@ -108,7 +168,7 @@ pub struct GlobalArgs {
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// Say more: the SQL behind each finding; twice: what is sent to the server
+    /// Say more: the SQL behind each finding, and all that is known of each view
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 
@@ -120,7 +180,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub lock_timeout: Option<Duration>,
 
-    /// How long one statement may run; 0 is no limit [default: 5min for commands that look]
+    /// How long one statement may run; 0 is no limit [default: 5min; none for migrate]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub statement_timeout: Option<Duration>,
 }

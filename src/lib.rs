@@ -19,6 +19,7 @@ pub mod migrations; // files against ledger
 pub mod pg; // the door to PostgreSQL
 pub mod project; // the registry in use and the repository around it
 pub mod registry; // the declared truth
+pub mod rights; // who may do what
 pub mod snapshot; // what the database was at one instant
 pub mod target; // which database, as whom
 pub mod throwaway; // a PostgreSQL of this machine's own

@@ -22,12 +22,23 @@ use crate::wording::plural;
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Tell whether the database is at the head: pending, unknown and changed migrations
+    ///
+    /// Judges gate EG-1: 0 at the head, 1 when something is pending, unknown, changed,
+    /// half applied or shares its version, 3 when the ledger could not be read.
     Status,
     /// List the newest migrations of the project; several of them are a failure
+    ///
+    /// Reads the files alone and contacts no database.
     Heads,
     /// List every migration, oldest first, with when it was applied
+    ///
+    /// Lists and does not judge; times are those of the server, in UTC.
     History,
     /// Apply what is pending, each migration in its own transaction, one runner at a time
+    ///
+    /// Refuses, exit 1, when ledger and files contradict each other; nothing is changed
+    /// then. Waits for another runner as long as --lock-timeout allows, then exit 4. A
+    /// migration that fails is rolled back; those before it stay.
     Up,
 }
 
