@@ -24,29 +24,32 @@ use crate::failure::{Failure, FailureKind};
 ///
 /// `$1` is the private directory, `$2` the folder of the programs, `$3` a further option
 /// of initdb or nothing; the rest are the arguments of `postgres`. Standard input is the
-/// pipe that tells the end of the program, standard output tells it the end of initdb or
-/// of the server. The signals go to the whole group: to initdb with all its children, or
-/// to the postmaster. They are repeated because one that comes before the server has set
-/// its handlers is lost. The last line ends what else is left of the group.
+/// pipe that tells the end of the program. Standard output tells the program how initdb
+/// or the server ended, and what initdb complained of, which a full disk would swallow;
+/// it closes when there is nothing left that runs. The signals go to the whole group: to
+/// initdb with all its children, or to the postmaster. They are repeated because one that
+/// comes before the server has set its handlers is lost. A hung session outlives the
+/// postmaster, so its children are killed by number, where there is a `pgrep` to tell
+/// them. The last line ends what else is left of the group.
 const SCRIPT: &str = r#"
 trap '' HUP INT QUIT TERM PIPE
 dir=$1 bin=$2 option=$3
 shift 3
 exec 3<&0
 umask 077
-mkdir "$dir" 2>&1 && cd "$dir" || exit
+mkdir "$dir" 2>&1 && cd "$dir" && exec 4>"$dir/log" || exit
 
 attend() {
     name=$1
     shift
-    "$@" </dev/null >/dev/null 2>>"$dir/log" 3<&- &
+    "$@" </dev/null >/dev/null 2>&4 3<&- 4>&- &
     job=$!
     {
         read -r _
         for _ in 1 2 3; do kill -INT 0; sleep 1; done
         for _ in 1 2; do kill -QUIT 0; sleep 1; done
-        kill -KILL "$job"
-    } <&3 >/dev/null &
+        kill -KILL "$job" $(pgrep -P "$job")
+    } <&3 >/dev/null 4>&- &
     watcher=$!
     wait "$job"
     status=$?
@@ -56,8 +59,9 @@ attend() {
 }
 
 attend initdb "$bin/initdb" -D "$dir/data" -U postgres -A trust --no-sync \
-    -E UTF8 --locale=C ${option:+"$option"} &&
+    -E UTF8 --locale=C ${option:+"$option"} 4>&1 &&
     attend postgres "$bin/postgres" -D "$dir/data" "$@"
+exec >/dev/null
 read -r _ <&3
 cd /
 for _ in 1 2 3; do
@@ -147,16 +151,11 @@ impl Keeper {
     pub(super) fn ending(&mut self) -> Option<String> {
         let is_closed = self.read_reports();
         let said = String::from_utf8_lossy(&self.said);
-        for line in said.lines() {
-            match line.split_once(' ') {
-                Some(("initdb", "0")) => {}
-                Some((name @ ("initdb" | "postgres"), status)) => {
-                    return Some(format!("`{name}` ended with status {status}"));
-                }
-                _ => {}
-            }
+        let mut endings = said.lines().filter_map(report).filter(|ending| *ending != ("initdb", 0));
+        match endings.next() {
+            Some((name, status)) => Some(format!("`{name}` ended with status {status}")),
+            None => is_closed.then(|| "its keeper ended".to_owned()),
         }
-        is_closed.then(|| format!("its keeper ended: {}", said.trim()))
     }
 
     /// Reads what the keeper has said so far; true when it will say no more.
@@ -188,15 +187,13 @@ impl Keeper {
         UnixStream::connect(socket_in(&self.dir)).map(|_| true)
     }
 
-    /// Returns the last lines of what initdb and the server wrote.
+    /// Returns the last lines of what initdb complained of and the server wrote.
     pub(super) fn log_tail(&self) -> Vec<String> {
-        let text = read_end(&self.dir.join("log"), 8192).unwrap_or_default();
-        let text = String::from_utf8_lossy(&text);
-        let lines: Vec<_> = text.lines().collect();
-        lines[lines.len().saturating_sub(TAIL_LINES)..]
-            .iter()
-            .map(|&line| line.to_owned())
-            .collect()
+        let log = read_end(&self.dir.join("log"), 8192).unwrap_or_default();
+        let (said, log) = (String::from_utf8_lossy(&self.said), String::from_utf8_lossy(&log));
+        let complaints = said.lines().filter(|line| report(line).is_none());
+        let lines: Vec<_> = complaints.chain(log.lines()).map(str::to_owned).collect();
+        lines[lines.len().saturating_sub(TAIL_LINES)..].to_vec()
     }
 
     /// Ends the server and removes its directory; fails if something stayed behind.
@@ -269,6 +266,12 @@ impl Drop for Keeper {
     }
 }
 
+/// Reads a line in which the keeper tells what ended, and with which status.
+fn report(line: &str) -> Option<(&str, u8)> {
+    let (name, status) = line.split_once(' ')?;
+    (["initdb", "postgres"].contains(&name)).then_some((name, status.parse().ok()?))
+}
+
 /// Looks again and again until something holds, for at most `limit`.
 fn wait_until(limit: Duration, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + limit;
@@ -321,6 +324,15 @@ mod tests {
         let longest = format!("/{}", "d".repeat(99 - 26 - 13 - 3));
         assert!(folder_serves(Path::new(&longest)));
         assert!(!folder_serves(Path::new(&format!("{longest}d"))));
+    }
+
+    #[test]
+    fn reports_of_the_keeper_are_told_from_complaints_of_initdb() {
+        assert_eq!(report("initdb 0"), Some(("initdb", 0)));
+        assert_eq!(report("postgres 137"), Some(("postgres", 137)));
+        for line in ["initdb: error: could not write", "initdb failed", "mkdir 1", ""] {
+            assert_eq!(report(line), None, "{line}");
+        }
     }
 
     #[test]
