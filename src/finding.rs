@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::gate::GateId;
-use crate::ident::QualifiedName;
+use crate::ident::{QualifiedName, RoleName};
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -35,6 +35,12 @@ impl Severity {
 pub enum SubjectKind {
     /// A materialized view.
     Matview,
+    /// An ordinary table.
+    Table,
+    /// A relation of any kind.
+    Relation,
+    /// A role.
+    Role,
     /// A migration file or a row of the ledger.
     Migration,
     /// An `[[exception]]` of the registry.
@@ -54,6 +60,21 @@ impl Subject {
     /// Makes the subject for a materialized view.
     pub fn matview(name: &QualifiedName) -> Self {
         Self { kind: SubjectKind::Matview, name: name.to_string() }
+    }
+
+    /// Makes the subject for a table.
+    pub fn table(name: &QualifiedName) -> Self {
+        Self { kind: SubjectKind::Table, name: name.to_string() }
+    }
+
+    /// Makes the subject for a relation of any kind.
+    pub fn relation(name: &QualifiedName) -> Self {
+        Self { kind: SubjectKind::Relation, name: name.to_string() }
+    }
+
+    /// Makes the subject for a role.
+    pub fn role(name: &RoleName) -> Self {
+        Self { kind: SubjectKind::Role, name: name.to_string() }
     }
 
     /// Makes the subject for a migration.

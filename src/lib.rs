@@ -15,6 +15,7 @@ pub mod settings; // flags, environment and defaults, settled
 
 // The project and the database
 pub mod ident; // names, validated and quoted
+pub mod lock_key; // which lock keeps which refresh apart
 pub mod migrations; // files against ledger
 pub mod pg; // the door to PostgreSQL
 pub mod project; // the registry in use and the repository around it
@@ -32,6 +33,7 @@ pub mod finding; // facts with evidence
 pub mod gate; // findings into verdicts
 pub mod judgement; // from facts to verdicts
 pub mod order; // dependencies and cycles
+pub mod tenant_safety; // what a refresh does to tenants' rows
 
 // The commands and what they say
 pub mod commands; // one file each
