@@ -158,9 +158,10 @@ pub fn of_gates(gates: &[GateId]) -> impl Iterator<Item = &'static Check> {
     CHECKS.iter().filter(move |check| gates.contains(&check.gate))
 }
 
-/// Returns the slugs of all checks, those on exceptions included.
+/// Returns the slugs of all checks; those on exceptions, which cannot be excepted, are not
+/// among them.
 pub fn slugs() -> Vec<&'static str> {
-    CHECKS.iter().map(|check| check.slug).chain(crate::exceptions::SLUGS).collect()
+    CHECKS.iter().map(|check| check.slug).collect()
 }
 
 /// Runs the checks of some gates.
@@ -189,7 +190,7 @@ mod tests {
 
     #[test]
     fn slugs_are_unique_and_kebab_case() {
-        let slugs = slugs();
+        let slugs: Vec<_> = slugs().into_iter().chain(crate::exceptions::SLUGS).collect();
         assert_eq!(slugs.iter().collect::<BTreeSet<_>>().len(), slugs.len());
         for slug in slugs {
             let kebab = slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::NaiveDate;
 
 use crate::cli::{Command, GlobalArgs};
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gate::{self, GateId};
 use crate::judgement::{self, Judgement};
@@ -161,7 +162,9 @@ pub(crate) fn judged_outcome(
     let fail_on = context.settings.fail_on;
     outcome.exit = gate::exit_of(&judgement.gates, fail_on);
     if let Some(failure) = &failure {
-        outcome.exit = outcome.exit.or(failure.exit());
+        // Something was judged, so this is no longer a matter of usage.
+        let exit = if failure.exit() == Exit::Usage { Exit::Undecided } else { failure.exit() };
+        outcome.exit = outcome.exit.or(exit);
     }
     outcome.project = Some(project);
     outcome.gates = judgement.gates;

@@ -30,7 +30,12 @@ pub fn apply(facts: &Facts<'_>, gates: &[GateId], today: NaiveDate, outcome: &mu
         }
         let about = |slug, message| finding(facts, rules, check.gate, slug, message);
         let what = format!("the exception for {} on {}", rules.check, rules.subject);
+        let was_judged = !outcome.unjudged.iter().any(|(_, unjudged)| {
+            let subject = unjudged.subject.as_ref().map(|subject| subject.name.as_str());
+            unjudged.check == Some(check.slug) && subject.is_none_or(|name| name == rules.subject)
+        });
         match state(rules, today, facts, &outcome.findings) {
+            State::Unused if !was_judged => {}
             State::Holds(matching) => accept(rules, &matching, &mut outcome.findings),
             State::Unread(matching) => {
                 accept(rules, &matching, &mut outcome.findings);

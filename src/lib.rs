@@ -33,6 +33,8 @@ pub mod finding; // facts with evidence
 pub mod gate; // findings into verdicts
 pub mod judgement; // from facts to verdicts
 pub mod order; // dependencies and cycles
+pub mod protection; // what roles can write and read, by which ways in
+pub mod refreshability; // who can refresh what, and what stands in the way
 pub mod tenant_safety; // what a refresh does to tenants' rows
 
 // The commands and what they say

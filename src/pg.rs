@@ -3,6 +3,7 @@
 pub mod apply_migrations;
 pub mod ledger;
 pub mod migration_files;
+pub mod prove_refresh;
 pub mod read_snapshot;
 pub mod run_script;
 pub mod session;

@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::pg::session::Backends;
 use crate::render::{self, Appearance, Detail, Format};
-use crate::report::{Outcome, Report, RunFacts};
+use crate::report::{Data, Outcome, Report, RunFacts};
 use crate::settings::{Environment, Settings, Streams};
 use crate::target::Redactor;
 
@@ -139,6 +139,7 @@ fn finish(report: Report, format: Format, appearance: Appearance) -> Exit {
         say(&failure.to_string());
     }
     let has_said_it_all = report.outcome.failure.is_some()
+        && report.outcome.data == Data::Nothing {}
         && report.outcome.gates.is_empty()
         && format == Format::Human;
     if has_said_it_all {

@@ -176,6 +176,7 @@ impl Report {
         if self.outcome.gates.is_empty() {
             return match self.outcome.exit {
                 Exit::Failed => Some(Verdict::Fail),
+                Exit::Usage => None,
                 _ => self.outcome.failure.as_ref().map(|_| Verdict::Undecided),
             };
         }

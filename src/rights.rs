@@ -114,6 +114,8 @@ pub struct Role {
     pub bypass_rls: bool,
     /// `rolcanlogin`.
     pub can_login: bool,
+    /// `rolcreaterole`; before 16 it lets a role join every role that is no superuser.
+    pub create_role: bool,
 }
 
 /// A membership of one role in another.
@@ -130,6 +132,10 @@ pub struct Membership {
     pub inherit: bool,
     /// Whether the member may `SET ROLE`: `set_option`, and before 16 always.
     pub set: bool,
+    /// Whether the member may pass the membership on, to itself too: `admin_option`.
+    pub admin: bool,
+    /// Who granted it; 16 and later revoke that role's grant alone.
+    pub grantor: Oid,
 }
 
 /// A schema.
@@ -219,6 +225,8 @@ pub struct Trigger {
     pub conditional: bool,
     /// Whether it fires whatever `session_replication_role` says (`ENABLE ALWAYS`).
     pub always: bool,
+    /// The owner of its function, who may replace the function, or drop both with it.
+    pub function_owner: Oid,
 }
 
 /// What the query of a view or materialized view reads and calls.
@@ -272,6 +280,8 @@ pub struct Rights {
     pub version_num: i32,
     /// Whether the server is a standby.
     pub in_recovery: bool,
+    /// The name of the database, for grants on it.
+    pub database: Option<Identifier>,
     /// The owner of the database.
     pub database_owner: Oid,
     /// The grants on the database, the defaults filled in.
@@ -286,6 +296,9 @@ pub struct Rights {
     pub relations: BTreeMap<Oid, Relation>,
     /// What each view and materialized view reads and calls.
     pub rules: BTreeMap<Oid, Rule>,
+    /// The functions that the indexes of each materialized view call; a refresh builds
+    /// them anew. Built-in ones are left out.
+    pub index_calls: BTreeMap<Oid, BTreeSet<Oid>>,
     /// The functions that are called.
     pub functions: BTreeMap<Oid, Function>,
     /// Roles that may set `session_replication_role`, superusers left out.
@@ -302,6 +315,8 @@ struct Index {
     inherited: BTreeMap<Oid, BTreeSet<Oid>>,
     /// For each role, the roles that it may `SET ROLE` to, itself included.
     settable: BTreeMap<Oid, BTreeSet<Oid>>,
+    /// For each role, the roles that it can act as, itself included.
+    reachable: BTreeMap<Oid, BTreeSet<Oid>>,
     predefined: BTreeMap<&'static str, Oid>,
 }
 
@@ -340,10 +355,23 @@ impl Rights {
         // The owner of the database is a member of this role, and no grant says so.
         if let Some(owners) = index.predefined.get("pg_database_owner") {
             inherit.entry(self.database_owner).or_default().push(*owners);
+            set.entry(self.database_owner).or_default().push(*owners);
         }
         for role in self.roles.keys() {
             index.inherited.insert(*role, closure(*role, &inherit));
             index.settable.insert(*role, closure(*role, &set));
+        }
+        for (role, inherited) in &index.inherited {
+            // Whoever has the rights of an administrator of a group may join the group.
+            let administered = self.memberships.iter().filter(|membership| {
+                membership.admin
+                    && inherited.contains(&membership.member)
+                    && !self.is_superuser(membership.group)
+            });
+            set.entry(*role).or_default().extend(administered.map(|membership| membership.group));
+        }
+        for role in self.roles.keys() {
+            index.reachable.insert(*role, closure(*role, &set));
         }
         self.index = index;
         self
@@ -393,6 +421,20 @@ impl Rights {
     /// Returns the roles that a role may `SET ROLE` to, itself left out.
     pub fn may_become_which(&self, role: Oid) -> impl Iterator<Item = Oid> + '_ {
         self.index.settable.get(&role).into_iter().flatten().copied().filter(move |to| *to != role)
+    }
+
+    /// Returns the roles that a role can act as, itself included: those that it may
+    /// `SET ROLE` to, at once or after joining a group that it administers.
+    ///
+    /// Only a superuser may let others join a superuser. Superusers, and what `CREATEROLE`
+    /// opens before 16, are not looked at.
+    pub fn reachable(&self, role: Oid) -> impl Iterator<Item = Oid> + '_ {
+        self.index.reachable.get(&role).into_iter().flatten().copied()
+    }
+
+    /// Tells whether [`Rights::reachable`] holds another role.
+    pub fn can_act_as(&self, role: Oid, other: Oid) -> bool {
+        self.index.reachable.get(&role).is_some_and(|roles| roles.contains(&other))
     }
 
     /// Returns a predefined role, where the server has it.

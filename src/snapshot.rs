@@ -25,9 +25,19 @@ pub struct ServerFacts {
     pub read_only: bool,
     /// The server's clock when the snapshot was taken, in UTC.
     pub read_at: DateTime<Utc>,
+    /// `pg_database.oid` of the database.
+    pub database_oid: u32,
+    /// `pg_postmaster_start_time()`, in UTC.
+    pub server_started: DateTime<Utc>,
 }
 
 impl ServerFacts {
+    /// Tells whether two sessions are on one server in one database: a server's start and
+    /// the database's object id are told to every role.
+    pub fn is_same_database(&self, other: &Self) -> bool {
+        self.database_oid == other.database_oid && self.server_started == other.server_started
+    }
+
     /// Returns the major version, such as 15.
     pub const fn major(&self) -> i32 {
         self.version_num / 10_000

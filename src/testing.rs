@@ -94,6 +94,8 @@ pub(crate) fn snapshot<const N: usize>(views: [ViewState; N]) -> Snapshot {
             in_recovery: false,
             read_only: false,
             read_at: DateTime::<Utc>::UNIX_EPOCH,
+            database_oid: 5,
+            server_started: DateTime::<Utc>::UNIX_EPOCH,
         },
         views: views.into_iter().map(|view| (view.name.clone(), view)).collect(),
     }

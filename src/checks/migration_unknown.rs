@@ -24,12 +24,12 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         Err(reason) => return outcome.cannot_judge(check, None, reason),
     };
     for applied in unknown {
-        let name = format!("{} {}", applied.version, applied.description);
+        let name = format!("{} ({})", applied.version, applied.description);
         outcome.add(
             check
                 .finding(
                     Subject::migration(&name),
-                    format!("the ledger has {name}, but {} does not", state.folder),
+                    format!("the ledger has version {name}, but {} does not", state.folder),
                 )
                 .evidence(
                     Value::Null,

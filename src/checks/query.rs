@@ -1,6 +1,6 @@
 //! The SQL that lets a reader falsify a finding: short, and pasted into `psql` as it is.
 
-use crate::ident::{QualifiedName, literal};
+use crate::ident::{QualifiedName, RoleName, literal};
 
 /// Returns the query that shows a view with its owner and whether it is populated.
 ///
@@ -50,5 +50,96 @@ pub(super) fn unique_keys(name: &QualifiedName) -> String {
          AND i.indpred IS NULL AND i.indexprs IS NULL) k",
         literal(name.schema.as_str()),
         literal(name.name.as_str()),
+    )
+}
+
+/// Returns the query that shows whether a role exists: one row, `t` or `f`.
+pub(super) fn role_exists(role: &RoleName) -> String {
+    let role = literal(role.as_str());
+    format!("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = {role}) AS is_there")
+}
+
+/// Returns the query that shows whether a role has the rights of a view's owner, may use
+/// the schema, and whether the owner may make temporary tables.
+pub(super) fn refresh_rights(role: &RoleName, view: &QualifiedName) -> String {
+    format!(
+        "SELECT pg_get_userbyid(c.relowner) AS owner, \
+         pg_has_role({role}, c.relowner, 'USAGE') AS has_rights_of_owner, \
+         has_schema_privilege({role}, n.oid, 'USAGE') AS may_use_schema, \
+         has_database_privilege(c.relowner, current_database(), 'TEMP') AS owner_has_temp \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {}",
+        literal(view.schema.as_str()),
+        literal(view.name.as_str()),
+        role = literal(role.as_str()),
+    )
+}
+
+/// Returns the query that shows whether a role can read a relation: one row.
+pub(super) fn can_select(role: &RoleName, relation: &QualifiedName) -> String {
+    format!(
+        "SELECT has_any_column_privilege({role}, c.oid, 'SELECT') AS has_select, \
+         has_schema_privilege({role}, n.oid, 'USAGE') AS may_use_schema, \
+         pg_get_userbyid(c.relowner) AS owner, c.relacl \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {}",
+        literal(relation.schema.as_str()),
+        literal(relation.name.as_str()),
+        role = literal(role.as_str()),
+    )
+}
+
+/// Returns the query that shows what a role can write of a table: one row.
+pub(super) fn can_write(role: &RoleName, table: &QualifiedName) -> String {
+    format!(
+        "SELECT has_any_column_privilege({role}, c.oid, 'INSERT') AS can_insert, \
+         has_any_column_privilege({role}, c.oid, 'UPDATE') AS can_update, \
+         has_table_privilege({role}, c.oid, 'DELETE') AS can_delete, \
+         has_table_privilege({role}, c.oid, 'TRUNCATE') AS can_truncate, \
+         pg_has_role({role}, c.relowner, 'MEMBER') AS member_of_owner, c.relacl \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {}",
+        literal(table.schema.as_str()),
+        literal(table.name.as_str()),
+        role = literal(role.as_str()),
+    )
+}
+
+/// Returns the query that shows the tables a view names, with row-level security and what
+/// the view's owner is exempt by.
+pub(super) fn row_security(view: &QualifiedName) -> String {
+    format!(
+        "SELECT DISTINCT o.rolname AS refreshes_as, o.rolsuper, o.rolbypassrls, \
+         t.oid::regclass AS reads, t.relrowsecurity, t.relforcerowsecurity, \
+         pg_has_role(o.oid, t.relowner, 'USAGE') AS has_rights_of_table_owner \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_roles o ON o.oid = c.relowner \
+         JOIN pg_rewrite r ON r.ev_class = c.oid \
+         JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid \
+         AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> c.oid \
+         JOIN pg_class t ON t.oid = d.refobjid \
+         WHERE n.nspname = {} AND c.relname = {}",
+        literal(view.schema.as_str()),
+        literal(view.name.as_str()),
+    )
+}
+
+/// Returns the query that lists the columns of a relation in one row.
+pub(super) fn columns(relation: &QualifiedName) -> String {
+    format!(
+        "SELECT array_agg(a.attname ORDER BY a.attnum) AS columns FROM pg_attribute a \
+         JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {} AND a.attnum > 0 AND NOT a.attisdropped",
+        literal(relation.schema.as_str()),
+        literal(relation.name.as_str()),
+    )
+}
+
+/// Returns the query that shows a function's own settings and its body.
+pub(super) fn function_path(signature: &str) -> String {
+    format!(
+        "SELECT p.proconfig, p.prosrc FROM pg_proc p \
+         WHERE p.oid = {}::regprocedure",
+        literal(signature)
     )
 }

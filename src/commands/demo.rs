@@ -60,7 +60,7 @@ async fn tell(tour: &mut Tour<'_>, programs: &Programs) -> Result<(), Failure> {
     as_declared(tour).await?;
     drifted(tour).await?;
     tour.say(
-        "That was the tour. The server and its files are removed now. On your own database: \
+        "That was the tour; the server and its files go with it. On your own database: \
          write a registry.toml, set DATABASE_URL, and run `driftgate preflight`.",
     )
 }
@@ -71,7 +71,7 @@ async fn as_declared(tour: &mut Tour<'_>) -> Result<(), Failure> {
     tour.run(&["migrate", "up"], Exit::Done).await?;
     tour.say("Four tenants move in.")?;
     tour.script("demo/seed.sql", project::SEED).await?;
-    tour.say("What is there, by the catalog alone: any role that may connect can see this.")?;
+    tour.say("What is there, read from the catalog alone; it takes no right beyond CONNECT.")?;
     tour.run(&["inventory"], Exit::Done).await?;
     tour.say("And the verdict, for people and pipelines alike:")?;
     tour.run(&["preflight"], Exit::Done).await
@@ -97,6 +97,6 @@ async fn drifted(tour: &mut Tour<'_>) -> Result<(), Failure> {
     tour.sql("ALTER MATERIALIZED VIEW public.mv_daily_revenue_summary OWNER TO app_user").await?;
     tour.say("The registry is the closed list of what should be there, so all three show:")?;
     tour.run(&["diff-registry"], Exit::Failed).await?;
-    tour.say("The gates say the same in two lines, and the exit code stops the pipeline:")?;
+    tour.say("The verdict alone, and an exit code that stops the pipeline:")?;
     tour.run(&["preflight", "--quiet"], Exit::Failed).await
 }

@@ -16,6 +16,7 @@ use crate::project;
 use crate::registry::{MigrationsKind, Registry};
 use crate::report::migrate as rows;
 use crate::report::{Data, Outcome, TargetFacts};
+use crate::snapshot::ServerFacts;
 use crate::wording::plural;
 
 /// Show and apply the project's migrations.
@@ -73,6 +74,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) state: MigrationState,
+    pub(super) server: ServerFacts,
     pub(super) target: TargetFacts,
     notes: Vec<String>,
 }
@@ -86,16 +88,17 @@ pub(super) struct Read {
 pub(super) async fn read(context: &Context, registry: &Registry) -> Result<Read, Failure> {
     let (folder, files) = load_files(registry).await?;
     let endpoint = context.migration_endpoint()?;
-    let (ledger, target) = read_ledger(&endpoint).await?;
+    let (ledger, server) = read_ledger(&endpoint).await?;
     let state = MigrationState { folder, files, ledger };
-    Ok(Read { state, target, notes: endpoint.resolved.notes })
+    let target = target_facts(&endpoint, &server);
+    Ok(Read { state, server, target, notes: endpoint.resolved.notes })
 }
 
-async fn read_ledger(endpoint: &Endpoint) -> Result<(Ledger, TargetFacts), Failure> {
+async fn read_ledger(endpoint: &Endpoint) -> Result<(Ledger, ServerFacts), Failure> {
     let mut session = Session::connect(endpoint).await?;
-    let (ledger, server) = ledger::read_ledger(&mut session).await?;
+    let read = ledger::read_ledger(&mut session).await?;
     session.close().await;
-    Ok((ledger, target_facts(endpoint, &server)))
+    Ok(read)
 }
 
 async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>), Failure> {
@@ -125,7 +128,7 @@ async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>),
 
 async fn status(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
     let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
-    let Read { state, target, notes } = read?;
+    let Read { state, target, notes, .. } = read?;
     let facts = Facts::new(registry, Err("the views were not looked at".into()), Ok(&state));
     let judgement = judge(context, &[GateId::Eg1], &facts);
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
@@ -151,7 +154,7 @@ async fn heads(registry: &Registry) -> Result<Outcome, Failure> {
 
 async fn history(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
     let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
-    let Read { state, target, notes } = read?;
+    let Read { state, target, notes, .. } = read?;
     if let Err(reason) = state.applied() {
         return Err(ledger::unreadable(reason));
     }
@@ -166,7 +169,7 @@ async fn up(context: &Context, registry: &Registry) -> Result<Outcome, Failure> 
     let endpoint = context.migration_endpoint()?;
     // A look without the lock, so that a run with nothing to do disturbs nobody.
     let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
-    let Read { mut state, target, notes } = read?;
+    let Read { mut state, target, notes, .. } = read?;
     let is_at_the_head = to_apply(&state)?.is_empty() && state.ledger != Ledger::Missing;
     let (mut applied, mut failure) = (Vec::new(), None);
     if !is_at_the_head {
@@ -232,12 +235,12 @@ fn to_apply(state: &MigrationState) -> Result<Vec<&MigrationFile>, Failure> {
     let changed = state.changed().map_err(unreadable)?.len();
     let half_applied = state.half_applied().map_err(unreadable)?.len();
     for (count, what) in [
-        (unknown, "of the ledger that the project does not have"),
+        (unknown, "of the ledger unknown to the project"),
         (changed, "edited after it had been applied"),
         (half_applied, "that did not run to its end"),
     ] {
         if count > 0 {
-            return Err(refused(format!("there is {} {what}", plural(count, "migration"))));
+            return Err(refused(format!("{} {what}", plural(count, "migration"))));
         }
     }
     state.pending().map_err(unreadable)

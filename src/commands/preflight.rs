@@ -3,14 +3,16 @@
 use crate::checks::Facts;
 use crate::commands::diff_registry::depth_for;
 use crate::commands::{Context, judge, judged_outcome, migrate, target_facts};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::finding::Unjudged;
 use crate::gate::{self, FailOn, GateId};
 use crate::judgement::Judgement;
+use crate::migrations::MigrationState;
 use crate::pg::read_snapshot::read_snapshot;
 use crate::project;
 use crate::registry::Registry;
 use crate::report::{Data, Outcome};
+use crate::snapshot::Snapshot;
 
 /// The gates that this version can judge.
 const BUILT: [GateId; 2] = [GateId::Eg1, GateId::Eg3];
@@ -44,7 +46,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let facts = Facts::new(
         &registry,
         snapshot.as_ref().map_err(|failure| failure.message.clone()),
-        migrations.as_ref().map(|read| &read.state).map_err(|failure| failure.message.clone()),
+        migration_state(&snapshot, &migrations),
     );
     let judgement =
         with_gates_that_are_not_built(judge(context, &gates, &facts), context.settings.fail_on);
@@ -55,8 +57,28 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         _ => None,
     };
     outcome.notes = endpoint.resolved.notes.clone();
-    let failure = snapshot.err().or(migrations.err());
+    // A registry without migrations is no failure: the gate itself says so.
+    let failure =
+        snapshot.err().or(migrations.err().filter(|failure| failure.kind != FailureKind::Usage));
     Ok(judged_outcome(outcome, context, project, judgement, failure))
+}
+
+/// Returns the state of the migrations, where it is that of the database that was looked at.
+///
+/// The URL of the role that migrates may name another database by mistake, and a verdict
+/// on two databases is none.
+fn migration_state<'a>(
+    snapshot: &Result<Snapshot, Failure>,
+    migrations: &'a Result<migrate::Read, Failure>,
+) -> Result<&'a MigrationState, String> {
+    let read = migrations.as_ref().map_err(|failure| failure.message.clone())?;
+    match snapshot {
+        Ok(snapshot) if !snapshot.server.is_same_database(&read.server) => {
+            Err(format!("the migration URL names another server or database, {}", read.target.url))
+        }
+        Err(_) => Err("the database itself could not be looked at".to_owned()),
+        Ok(_) => Ok(&read.state),
+    }
 }
 
 fn gates(args: &Args, registry: &Registry) -> Vec<GateId> {

@@ -388,6 +388,8 @@ fn server_facts(row: &PgRow) -> Result<ServerFacts, sqlx::Error> {
         in_recovery: row.try_get("in_recovery")?,
         read_only: row.try_get("read_only")?,
         read_at: row.try_get("read_at")?,
+        database_oid: u32::try_from(row.try_get::<i64, _>("database_oid")?).unwrap_or_default(),
+        server_started: row.try_get("server_started")?,
     })
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use sqlx::AssertSqlSafe;
 
 use super::session::{Limits, SearchPath};
-use crate::ident::QualifiedName;
+use crate::ident::{Identifier, QualifiedName, RoleName};
+use crate::registry::RefreshMode;
 
 /// Returns the statements that open a read-only transaction and settle its limits, with
 /// the query that describes the server behind them: one round trip.
@@ -44,6 +45,18 @@ pub(super) fn read_whole(oids: &[u32]) -> AssertSqlSafe<String> {
         .expect("writing to a string cannot fail");
     }
     AssertSqlSafe(message)
+}
+
+/// Returns the query that counts a view's rows by tenant, most rows first.
+pub(super) fn count_by_tenant(
+    view: &QualifiedName,
+    column: &Identifier,
+    most: usize,
+) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "SELECT v.{column}::text AS tenant, count(*)::int8 AS rows FROM {view} v \
+         GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {most}"
+    ))
 }
 
 /// Returns the statement that cancels what one server process is doing.
@@ -92,6 +105,25 @@ pub(super) fn begin_migration(limits: &Limits) -> AssertSqlSafe<String> {
         milliseconds(limits.lock.0),
         milliseconds(limits.statement.0),
     ))
+}
+
+/// Returns the statements that open the transaction of a trial, which is rolled back.
+pub(super) fn begin_trial(limits: &Limits) -> AssertSqlSafe<String> {
+    begin_migration(limits)
+}
+
+/// Returns the statement that takes on a role until the transaction ends.
+pub(super) fn become_locally(role: &RoleName) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SET LOCAL ROLE {role}"))
+}
+
+/// Returns the statement that refreshes a view.
+pub(super) fn refresh(view: &QualifiedName, mode: RefreshMode) -> AssertSqlSafe<String> {
+    let how = match mode {
+        RefreshMode::Concurrently => "CONCURRENTLY ",
+        RefreshMode::Plain => "",
+    };
+    AssertSqlSafe(format!("REFRESH MATERIALIZED VIEW {how}{view}"))
 }
 
 /// Vouches for a migration of the project: running it as it stands is what was asked for.

@@ -63,7 +63,7 @@ fn known_check(text: Text<'_, '_>, known: &[&str]) -> Option<String> {
     if !known.is_empty() && !known.contains(&text.value.as_ref()) {
         let hint = match text.mistakes.nearest(&text.value, known) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => "`driftgate explain` lists the checks".to_owned(),
+            None => "the folder `docs/checks` has a page for each check".to_owned(),
         };
         text.mistake(format!("`{}` is no check", text.value), Some(hint));
     }
@@ -75,7 +75,8 @@ fn fingerprint(text: &Text<'_, '_>) -> Option<String> {
     if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Some(text.value.to_ascii_lowercase());
     }
-    let hint = "write `sha256:` and the 64 hexadecimal digits that the finding shows".to_owned();
+    let hint = "write `sha256:` and the 64 hexadecimal digits that `driftgate inventory -v` shows"
+        .to_owned();
     text.mistake(format!("`{}` is no fingerprint", text.value), Some(hint));
     None
 }

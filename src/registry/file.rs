@@ -56,7 +56,7 @@ pub(super) fn load(path: &Path) -> Result<(String, RegistrySource), Failure> {
     if bytes.is_empty() {
         return Err(refused(format!("`{display}` is empty"))
             .hint("the shortest registry is `version = 1`")
-            .hint("`driftgate init` writes one from a live database"));
+            .hint("`version = 1` is enough to begin"));
     }
     let sha256 = sha256(&bytes);
     let text = String::from_utf8(bytes).map_err(|error| {

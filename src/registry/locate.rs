@@ -45,7 +45,7 @@ pub fn locate(start: &Path, explicit: Option<&Path>) -> Result<PathBuf, Failure>
         Failure::usage(format!("no `{REGISTRY_FILE}` was found"))
             .cause(format!("it was looked for in {place}"))
             .hint("`--registry FILE` names one")
-            .hint("`driftgate init` writes one from a live database")
+            .hint("the file `docs/registry.md` tells how to write one; `version = 1` is enough to begin")
     })
 }
 

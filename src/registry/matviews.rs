@@ -99,17 +99,23 @@ pub(super) fn read(
     let definition = section.take_text("definition");
     let lock_name = section.take_text("lock_name").map(Text::into_string);
     let analyze = section.take_flag("analyze");
+    // Every value is read, whether or not the name is one: all mistakes are told at once.
+    let refresh = refresh.and_then(|text| text.choice(&RefreshMode::ALL)).unwrap_or_default();
+    let tenant_column = tenant_column.and_then(|text| text.identifier());
+    let schedule = schedule.and_then(|text| known_schedule(text, around.schedules));
+    let max_staleness = max_staleness.and_then(|text| text.duration(Duration::from_nanos(1)));
+    let definition = definition.and_then(|text| existing_file(&text, around.directory));
     let entry = name.map(|name| RegistryEntry {
         line,
         owner,
-        refresh: refresh.and_then(|text| text.choice(&RefreshMode::ALL)).unwrap_or_default(),
-        tenant_column: tenant_column.and_then(|text| text.identifier()),
+        refresh,
+        tenant_column,
         unique_key,
-        schedule: schedule.and_then(|text| known_schedule(text, around.schedules)),
-        max_staleness: max_staleness.and_then(|text| text.duration(Duration::from_nanos(1))),
+        schedule,
+        max_staleness,
         depends_on: read_depends_on(&depends_on, &name),
         tenants_may_vanish,
-        definition: definition.and_then(|text| existing_file(&text, around.directory)),
+        definition,
         lock_name,
         analyze,
         name,

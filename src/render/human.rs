@@ -135,7 +135,10 @@ impl Page<'_> {
             let verdict = self.styled(&format!("{:<9}", gate.verdict.word()), style);
             let head = format!("{} {verdict} ", gate.id);
             // Colour takes no columns, so the indent is counted without it.
-            let text = format!("{}: {}", gate.title, gate.reason);
+            let text = match gate.verdict {
+                Verdict::Pass => format!("{}: {}", gate.title, gate.reason),
+                _ => format!("{}; wanted: {}", gate.reason, gate.title),
+            };
             let lines = wrapped(&text, &" ".repeat(15), &" ".repeat(15), self.appearance.width);
             for (at, line) in lines.iter().enumerate() {
                 let line = line.trim_start();

@@ -22,14 +22,14 @@ pub struct MigrationRows {
     pub kind: &'static str,
     /// The newest migrations of the project; exactly one when all is well.
     pub heads: Vec<String>,
-    /// What the database is at: the newest version that was applied.
-    pub current: Vec<String>,
-    /// Files that were not applied, in order.
-    pub pending: Vec<MigrationRow>,
-    /// What the ledger has and the project does not.
-    pub unknown: Vec<MigrationRow>,
-    /// Files that were edited after they had been applied.
-    pub changed: Vec<MigrationRow>,
+    /// What the database is at: the newest version that was applied; `None`: not known.
+    pub current: Option<Vec<String>>,
+    /// Files that were not applied, in order; `None`: not known.
+    pub pending: Option<Vec<MigrationRow>>,
+    /// What the ledger has and the project does not; `None`: not known.
+    pub unknown: Option<Vec<MigrationRow>>,
+    /// Files that were edited after they had been applied; `None`: not known.
+    pub changed: Option<Vec<MigrationRow>>,
     /// Every migration of the project, oldest first.
     pub history: Vec<MigrationRow>,
     /// What `migrate up` applied in this run, in order.
@@ -73,25 +73,17 @@ pub fn rows(state: &MigrationState, applied: Vec<(i64, Duration)>) -> MigrateRow
         migrations: MigrationRows {
             kind: "sql",
             heads: state.heads().iter().map(|file| file.file.clone()).collect(),
-            current: ledger
-                .keys()
-                .next_back()
-                .map(|version| version.to_string())
-                .into_iter()
-                .collect(),
-            pending: state.pending().unwrap_or_default().into_iter().map(file_row).collect(),
-            unknown: state
-                .unknown()
-                .unwrap_or_default()
-                .into_iter()
-                .map(|applied| row(None, Some(applied)))
-                .collect(),
-            changed: state
-                .changed()
-                .unwrap_or_default()
-                .into_iter()
-                .map(|(file, applied)| row(Some(file), Some(applied)))
-                .collect(),
+            current: state.applied().ok().map(|applied| {
+                let newest = applied.iter().map(|applied| applied.version).max();
+                newest.map(|version| version.to_string()).into_iter().collect()
+            }),
+            pending: state.pending().ok().map(|files| files.into_iter().map(file_row).collect()),
+            unknown: state.unknown().ok().map(|unknown| {
+                unknown.into_iter().map(|applied| row(None, Some(applied))).collect()
+            }),
+            changed: state.changed().ok().map(|changed| {
+                changed.into_iter().map(|(file, applied)| row(Some(file), Some(applied))).collect()
+            }),
             history: state.files.iter().map(file_row).collect(),
             applied: applied.into_iter().map(|(version, time)| took(version, time)).collect(),
             ledger: match state.ledger {

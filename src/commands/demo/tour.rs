@@ -1,6 +1,7 @@
 //! The guide of the tour: prints what is about to happen, lets it happen, and makes sure
 //! that it ended as it should.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
@@ -28,6 +29,7 @@ pub(super) struct Tour<'a> {
     folder: &'a Path,
     chapters: usize,
     steps: Vec<DemoStep>,
+    closed: Cell<bool>,
 }
 
 impl<'a> Tour<'a> {
@@ -40,7 +42,15 @@ impl<'a> Tour<'a> {
         let url = server.url("postgres");
         let resolved = Target::resolve(Some((&url, Source::Throwaway)), &ThisMachine)?;
         let endpoint = context.endpoint_of(resolved, None);
-        Ok(Self { context, endpoint, url, folder, chapters: 0, steps: Vec::new() })
+        Ok(Self {
+            context,
+            endpoint,
+            url,
+            folder,
+            chapters: 0,
+            steps: Vec::new(),
+            closed: Cell::new(false),
+        })
     }
 
     /// Says where the tour takes place.
@@ -82,7 +92,7 @@ impl<'a> Tour<'a> {
             expected_exit_code: i32::from(expected.code()),
         });
         if code != i32::from(expected.code()) {
-            return Err(Failure::new(FailureKind::Refused, "the tour went wrong")
+            return Err(Failure::new(FailureKind::Internal, "the tour went wrong")
                 .cause(format!("`{typed}` ended with {code}, not with {}", expected.code()))
                 .hint("this is a defect of driftgate, or something interfered; run it again"));
         }
@@ -159,7 +169,8 @@ impl<'a> Tour<'a> {
 
     /// Tells whether stdout belongs to a report in another form.
     fn is_silent(&self) -> bool {
-        self.context.settings.format != Format::Human || self.context.settings.quiet
+        let settings = &self.context.settings;
+        settings.format != Format::Human || settings.quiet || self.closed.get()
     }
 
     fn line(&self, text: &str) -> Result<(), Failure> {
@@ -167,10 +178,16 @@ impl<'a> Tour<'a> {
             return Ok(());
         }
         let mut out = io::stdout().lock();
-        writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| {
-            Failure::new(FailureKind::Terminated, "nobody is listening to the tour any more")
-                .cause(error.to_string())
-        })
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // Nobody is listening any more: the tour goes on in silence, to its clean end.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.closed.set(true),
+            Err(error) => {
+                return Err(Failure::new(FailureKind::Machine, "could not write to stdout")
+                    .cause(error.to_string()));
+            }
+            Ok(()) => {}
+        }
+        Ok(())
     }
 }
 

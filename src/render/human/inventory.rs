@@ -125,7 +125,11 @@ fn totals(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
     let mut parts = vec![format!(
         "{}, {}",
         wording::plural(rows.matviews.len(), "materialized view"),
-        wording::size(bytes)
+        if count(&|row| row.status == ReadStatus::Busy) > 0 {
+            format!("{} read", wording::size(bytes))
+        } else {
+            wording::size(bytes)
+        }
     )];
     for (number, word) in [
         (count(&|row| !row.populated), "not populated"),

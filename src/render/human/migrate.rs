@@ -28,13 +28,15 @@ pub(super) fn render(rows: &MigrateRows, command: &str, page: &mut Page<'_>) -> 
                 ),
             }
         }
-        "migrate history" => history(&rows.history, &rows.unknown, page),
+        "migrate history" => {
+            history(&rows.history, rows.unknown.as_deref().unwrap_or_default(), page)
+        }
         "migrate up" => {
             for row in &rows.applied {
                 let took = row.duration_ms.unwrap_or_default();
                 page.line(&format!("applied {} ({took} ms)", shown(row)))?;
             }
-            page.line(&match (rows.applied.len(), rows.pending.len()) {
+            page.line(&match (rows.applied.len(), rows.pending.as_ref().map_or(0, Vec::len)) {
                 (0, 0) => "Nothing to apply: the database is at the head.".to_owned(),
                 (done, 0) => {
                     format!("{} applied; the database is at the head.", plural(done, "migration"))
@@ -47,17 +49,21 @@ pub(super) fn render(rows: &MigrateRows, command: &str, page: &mut Page<'_>) -> 
 }
 
 fn status(rows: &crate::report::migrate::MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
+    let unknown = || "?".to_owned();
+    let count = |rows: &Option<Vec<MigrationRow>>| {
+        rows.as_ref().map_or_else(unknown, |rows| rows.len().to_string())
+    };
     let list = |names: &[String]| match names {
         [] => "none".to_owned(),
         names => names.join(", "),
     };
     for (name, value) in [
         ("head", list(&rows.heads)),
-        ("current", list(&rows.current)),
+        ("current", rows.current.as_deref().map_or_else(unknown, list)),
         ("ledger", rows.ledger.to_owned()),
-        ("pending", rows.pending.len().to_string()),
-        ("unknown", rows.unknown.len().to_string()),
-        ("changed", rows.changed.len().to_string()),
+        ("pending", count(&rows.pending)),
+        ("unknown", count(&rows.unknown)),
+        ("changed", count(&rows.changed)),
     ] {
         page.paragraph(&format!("{name:<9} "), &" ".repeat(10), &value)?;
     }

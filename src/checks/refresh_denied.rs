@@ -1,0 +1,113 @@
+//! `refresh-denied`: a role that must refresh a view cannot, for want of a right of its
+//! own or of the view's owner.
+
+use serde_json::json;
+
+use super::{Check, Facts, Outcome, Source, query};
+use crate::finding::{Remedy, Severity, Subject};
+use crate::gate::GateId;
+use crate::refreshability::Refreshability;
+
+pub(super) const CHECK: Check = Check {
+    slug: "refresh-denied",
+    gate: GateId::Eg4,
+    severity: Severity::Error,
+    summary: "a role that must refresh a view cannot",
+    needs: &[Source::Registry, Source::Grants],
+    run,
+};
+
+fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
+    let Ok(grants) = &facts.grants else { return };
+    for refreshes in grants.refreshes.iter().filter(|refreshes| refreshes.required) {
+        let judged = &refreshes.judged;
+        match judged.can_refresh {
+            // A superuser passes every check today, and proves nothing about the rights
+            // that the role will have in production.
+            Some(true) => {
+                if let Some(reason) = grants.void_roles.get(&judged.role) {
+                    let reason = format!("void: {reason}");
+                    outcome.cannot_judge(check, Some(Subject::role(&judged.role)), reason);
+                }
+            }
+            None => outcome.cannot_judge(
+                check,
+                Some(Subject::matview(&judged.view)),
+                judged.unsure.clone().unwrap_or_else(|| "it cannot be told".to_owned()),
+            ),
+            Some(false) => outcome.add(denied(check, facts, judged)),
+        }
+    }
+}
+
+fn denied(check: &Check, facts: &Facts<'_>, judged: &Refreshability) -> crate::finding::Finding {
+    let lacks: Vec<String> = judged
+        .blockers
+        .iter()
+        .map(|blocker| format!("{} lacks {} on {}", blocker.role, blocker.lacks, blocker.on))
+        .collect();
+    let mut remedy = Remedy::says(match &judged.after_set_role {
+        Some(to) => format!("it could after SET ROLE {to}; without that, grant what is missing"),
+        None => "grant what is missing".to_owned(),
+    });
+    for blocker in &judged.blockers {
+        remedy.sql.extend(blocker.statement.clone());
+    }
+    check
+        .finding(
+            Subject::matview(&judged.view),
+            format!("{} cannot refresh {}: {}", judged.role, judged.view, lacks.join("; ")),
+        )
+        .evidence(
+            json!({ "role": judged.role, "can_refresh": true }),
+            json!({
+                "role": judged.role,
+                "can_refresh": false,
+                "via": judged.via.word(),
+                "lacks": lacks,
+            }),
+        )
+        .query(query::refresh_rights(&judged.role, &judged.view))
+        .remedy(remedy)
+        .at(facts.registry.entry(&judged.view).and_then(|entry| facts.location(entry)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::grants::{found, unjudged, world};
+
+    const WORKER: &str = "[roles.worker]\nrefresh = ['*']\n\
+                          [[matview]]\nname = 'public.mv'\nrefresh = 'plain'";
+
+    #[test]
+    fn fires_when_the_role_is_neither_owner_nor_member() {
+        let world = world(WORKER).role("worker").role("owner").matview("public.mv", "owner");
+        let found = found("refresh-denied", &world);
+        assert_eq!(found.len(), 1);
+        assert!(!found[0].remedy.as_ref().expect("a remedy").sql.is_empty());
+    }
+
+    #[test]
+    fn quiet_for_a_member_of_the_owner_and_for_roles_that_need_not() {
+        let member = world(WORKER)
+            .role("worker")
+            .role("owner")
+            .member("worker", "owner")
+            .matview("public.mv", "owner");
+        assert!(found("refresh-denied", &member).is_empty());
+        assert!(unjudged("refresh-denied", &member).is_empty());
+        let other = world("[roles.worker]\n[[matview]]\nname = 'public.mv'\nrefresh = 'plain'")
+            .role("worker")
+            .role("owner")
+            .matview("public.mv", "owner");
+        assert!(found("refresh-denied", &other).is_empty());
+    }
+
+    #[test]
+    fn undecided_for_a_superuser() {
+        let world =
+            world(WORKER).superuser("worker").role("owner").matview("public.mv", "owner");
+        assert!(found("refresh-denied", &world).is_empty());
+        assert_eq!(unjudged("refresh-denied", &world).len(), 1);
+    }
+}

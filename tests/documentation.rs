@@ -1,0 +1,855 @@
+//! The documentation held against the program and the repository: links, pages, tables,
+//! command lines, registries and screens. Each rule is a function that returns complaints;
+//! the last test plants a mistake for each of them, so that none of them sleeps.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use clap::{CommandFactory as _, Parser as _};
+
+use driftgate::checks::{CHECKS, Facts};
+use driftgate::cli::Cli;
+use driftgate::exceptions;
+use driftgate::exit::Exit;
+use driftgate::failure::Mistake;
+use driftgate::finding::Finding;
+use driftgate::gate::{FailOn, GateId};
+use driftgate::ident::{Identifier, QualifiedName, RoleName};
+use driftgate::migrations::{AppliedMigration, Ledger, MigrationFile, MigrationState};
+use driftgate::registry::Registry;
+use driftgate::render::{Appearance, Detail, Format, render};
+use driftgate::report::{Data, Outcome, Report, RunFacts};
+use driftgate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
+
+// The pages
+
+/// A page of the documentation.
+struct Page {
+    /// Its path below the repository's root.
+    path: String,
+    text: String,
+}
+
+impl Page {
+    fn read(path: &str) -> Self {
+        let text = fs::read_to_string(root().join(path))
+            .unwrap_or_else(|error| panic!("{path} cannot be read: {error}"));
+        Self { path: path.to_owned(), text }
+    }
+
+    fn planted(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned() }
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Returns every page: those beside the registry, and those below `docs`.
+fn pages() -> Vec<Page> {
+    let mut paths = vec!["README.md".to_owned(), "CHANGELOG.md".to_owned()];
+    let mut folders = vec![PathBuf::from("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(root().join(&folder)).expect("the folder is there") {
+            let path = folder.join(entry.expect("an entry").file_name());
+            if root().join(&path).is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                paths.push(path.display().to_string());
+            }
+        }
+    }
+    paths.sort();
+    paths.iter().map(|path| Page::read(path)).collect()
+}
+
+/// Returns the names of the pages of a folder, without their extension.
+fn names_in(folder: &str) -> BTreeSet<String> {
+    let prefix = format!("{folder}/");
+    let paths = pages().into_iter().map(|page| page.path);
+    paths
+        .filter_map(|path| Some(path.strip_prefix(&prefix)?.strip_suffix(".md")?.to_owned()))
+        .collect()
+}
+
+#[track_caller]
+fn assert_none(complaints: Vec<String>) {
+    assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+}
+
+// Markdown, as far as it is needed
+
+/// A fenced block.
+struct Block<'t> {
+    /// What stands behind the fence, such as `sh`.
+    language: &'t str,
+    /// The line of the fence, counted from 1.
+    line: usize,
+    text: String,
+}
+
+/// Separates a text into its fenced blocks and the lines around them, with their numbers.
+fn split(text: &str) -> (Vec<Block<'_>>, Vec<(usize, &str)>) {
+    let (mut blocks, mut prose): (Vec<Block<'_>>, Vec<_>) = (Vec::new(), Vec::new());
+    let mut is_open = false;
+    for (at, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), is_open) {
+            (Some(_), true) => is_open = false,
+            (Some(language), false) => {
+                is_open = true;
+                blocks.push(Block { language, line: at + 1, text: String::new() });
+            }
+            (None, true) => {
+                let block = blocks.last_mut().expect("one is open");
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, false) => prose.push((at + 1, line)),
+        }
+    }
+    assert!(!is_open, "a fence is not closed");
+    (blocks, prose)
+}
+
+/// Returns the texts between backticks of a line.
+fn code_spans(line: &str) -> Vec<&str> {
+    line.split('`').skip(1).step_by(2).collect()
+}
+
+/// Returns the targets of a line's links.
+fn links(line: &str) -> Vec<&str> {
+    line.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect()
+}
+
+/// Returns the anchors of a page's headings, as GitHub makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let (_, prose) = split(text);
+    let headings = prose.iter().filter(|(_, line)| line.starts_with('#'));
+    headings
+        .map(|(_, line)| {
+            let heading = line.trim_start_matches('#').trim().to_lowercase();
+            let kept = heading.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+            kept.map(|c| if c == ' ' { '-' } else { c }).collect()
+        })
+        .collect()
+}
+
+/// Returns the cells of the rows of a page's tables, headings and rules left out.
+fn table_rows(text: &str) -> Vec<Vec<String>> {
+    let (_, prose) = split(text);
+    let cells = |line: &str| -> Vec<String> {
+        line.trim().trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let rows: Vec<_> = prose
+        .iter()
+        .filter(|(_, line)| line.starts_with('|'))
+        .map(|(_, line)| cells(line))
+        .collect();
+    let is_rule = |row: &Vec<String>| row.iter().all(|cell| cell.trim_matches('-').is_empty());
+    let heads: BTreeSet<usize> =
+        (1..rows.len()).filter(|at| is_rule(&rows[*at])).flat_map(|at| [at - 1, at]).collect();
+    let rows = rows.into_iter().enumerate().filter(|(at, _)| !heads.contains(at));
+    rows.map(|(_, row)| row).collect()
+}
+
+fn squeezed(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+// Links
+
+fn broken_links(page: &Page) -> Vec<String> {
+    let (_, prose) = split(&page.text);
+    let here = Path::new(&page.path).parent().expect("a file is in a folder");
+    let mut complaints = Vec::new();
+    for (line, target) in
+        prose.iter().flat_map(|(number, line)| links(line).into_iter().map(move |to| (number, to)))
+    {
+        if target.contains("://") {
+            continue;
+        }
+        let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+        let path = root().join(here).join(file);
+        let linked =
+            if file.is_empty() { Ok(page.text.clone()) } else { fs::read_to_string(&path) };
+        let is_there = file.is_empty() || path.exists();
+        let has_anchor = || linked.is_ok_and(|text| anchors(&text).contains(anchor));
+        if !is_there || (!anchor.is_empty() && !has_anchor()) {
+            complaints.push(format!("{}:{line}: {target} leads nowhere", page.path));
+        }
+    }
+    complaints
+}
+
+#[test]
+fn every_relative_link_leads_somewhere() {
+    let pages = pages();
+    let linked: usize = pages.iter().map(|page| page.text.matches("](").count()).sum();
+    assert!(linked > 40, "{linked} links: they are no longer recognised");
+    assert_none(pages.iter().flat_map(broken_links).collect());
+}
+
+#[test]
+fn every_page_is_linked_from_another() {
+    let pages = pages();
+    let mut linked = BTreeSet::from(["README.md".to_owned()]);
+    for page in &pages {
+        let folder = root().join(&page.path).parent().expect("a folder").to_owned();
+        for target in split(&page.text).1.iter().flat_map(|(_, line)| links(line)) {
+            let file = target.split('#').next().unwrap_or_default();
+            if let Ok(path) = folder.join(file).canonicalize()
+                && let Ok(path) = path.strip_prefix(root().canonicalize().expect("it exists"))
+                && path != Path::new(&page.path)
+            {
+                linked.insert(path.display().to_string());
+            }
+        }
+    }
+    let lonely = pages.into_iter().map(|page| page.path).filter(|path| !linked.contains(path));
+    assert_none(lonely.map(|path| format!("no page links to {path}")).collect());
+}
+
+// Checks
+
+/// The registry of the examples in the pages of the checks.
+const EXAMPLE: &str = r#"version = 1
+
+[database]
+schemas = ["public"]
+
+[[matview]]
+name       = "public.mv_daily_revenue_summary"
+owner      = "matview_owner"
+unique_key = ["tenant_id", "revenue_day"]
+
+[[matview]]
+name       = "public.mv_reconciliation_status"
+depends_on = ["public.mv_daily_revenue_summary"]
+
+[[exception]]
+check   = "view-unpopulated"
+subject = "public.mv_reconciliation_status"
+reason  = "filled by the first nightly run"
+until   = 2026-12-31
+
+[[exception]]
+check   = "owner-drift"
+subject = "public.mv_daily_revenue_summary"
+reason  = "handed back with the next deployment"
+until   = 2026-11-20
+"#;
+
+fn live(name: &str, key: &[&str]) -> ViewState {
+    let index = IndexState {
+        name: Identifier::from_catalog("mv_key"),
+        columns: key.iter().map(|column| Some(Identifier::from_catalog(*column))).collect(),
+        unique: true,
+        valid: true,
+        usable_for_concurrent: true,
+    };
+    ViewState {
+        oid: 1,
+        name: name.parse().expect("a name"),
+        owner: RoleName::from_catalog("matview_owner"),
+        populated: true,
+        rows_estimate: None,
+        comment: None,
+        indexes: vec![index],
+        depends_on: BTreeSet::new(),
+        dependents: BTreeSet::new(),
+        status: ReadStatus::Ok,
+        size_bytes: None,
+        definition_sha256: None,
+    }
+}
+
+fn file(version: i64, words: &str) -> MigrationFile {
+    MigrationFile {
+        version,
+        description: words.replace('_', " "),
+        file: format!("migrations/{version:04}_{words}.sql"),
+        checksum: vec![1],
+        no_transaction: false,
+        sql: String::new(),
+    }
+}
+
+fn applied(version: i64, description: &str) -> AppliedMigration {
+    AppliedMigration {
+        version,
+        description: description.to_owned(),
+        installed_on: DateTime::<Utc>::UNIX_EPOCH,
+        success: true,
+        checksum: vec![1],
+    }
+}
+
+/// Returns one finding of each check, from a database and a ledger in which all of it is
+/// wrong.
+fn example_findings() -> BTreeMap<&'static str, Finding> {
+    let summary = "public.mv_daily_revenue_summary";
+    let status = "public.mv_reconciliation_status";
+    let key = ["tenant_id", "revenue_day"];
+    let as_declared = || (live(summary, &key), live(status, &["tenant_id"]));
+    let with = |change: &dyn Fn(&mut ViewState)| {
+        let (mut first, second) = as_declared();
+        change(&mut first);
+        vec![first, second]
+    };
+    let another = |name: &str| {
+        let (first, second) = as_declared();
+        vec![first, second, live(name, &key)]
+    };
+    let itself: QualifiedName = status.parse().expect("a name");
+    let databases = [
+        vec![as_declared().0],
+        vec![as_declared().1],
+        another("public.mv_top_tenants"),
+        another("staging.mv_trial"),
+        with(&|view| view.populated = false),
+        with(&|view| view.owner = RoleName::from_catalog("app_user")),
+        with(&|view| view.indexes.clear()),
+        with(&|view| {
+            view.depends_on.insert(itself.clone());
+        }),
+    ];
+    let changed = AppliedMigration { checksum: vec![2], ..applied(2, "tenants") };
+    let half = AppliedMigration { success: false, ..applied(3, "attribution") };
+    let migrations = MigrationState {
+        folder: "migrations".to_owned(),
+        files: vec![
+            file(1, "roles"),
+            file(2, "tenants"),
+            file(3, "attribution"),
+            file(4, "campaigns"),
+            file(4, "vouchers"),
+        ],
+        ledger: Ledger::Read(vec![applied(1, "roles"), changed, half, applied(5, "refunds")]),
+    };
+    let slugs = driftgate::checks::slugs();
+    let registry = Registry::parse(EXAMPLE, "registry.toml", root(), &slugs).expect("no mistakes");
+    let today = NaiveDate::from_ymd_opt(2026, 11, 23).expect("a day");
+    let mut findings = BTreeMap::new();
+    for views in databases {
+        let snapshot = Snapshot {
+            server: ServerFacts {
+                database: "app".to_owned(),
+                role: RoleName::from_catalog("operator"),
+                version: "15.18".to_owned(),
+                version_num: 150_018,
+                in_recovery: false,
+                read_only: false,
+                read_at: DateTime::<Utc>::UNIX_EPOCH,
+                database_oid: 5,
+                server_started: DateTime::<Utc>::UNIX_EPOCH,
+            },
+            views: views.into_iter().map(|view| (view.name.clone(), view)).collect(),
+        };
+        let facts = Facts::new(&registry, Ok(&snapshot), Ok(&migrations));
+        let judged =
+            driftgate::judgement::judge(&GateId::ALL, &facts, FailOn::Error, today).findings;
+        for finding in judged {
+            findings.entry(finding.check).or_insert(finding);
+        }
+    }
+    findings
+}
+
+/// Returns a finding as the program prints it.
+fn printed(finding: &Finding) -> String {
+    let mut outcome = Outcome::new(Data::Nothing {});
+    outcome.findings = vec![finding.clone()];
+    let run = RunFacts { run_id: uuid::Uuid::nil(), started_at: DateTime::<Utc>::UNIX_EPOCH };
+    let report =
+        Report { command: "preflight".to_owned(), run, duration: Default::default(), outcome };
+    let appearance = Appearance { color: false, width: 80, detail: Detail::Normal };
+    let mut out = Vec::new();
+    render(&report, Format::Human, appearance, &mut out).expect("memory takes it");
+    let text = String::from_utf8(out).expect("text");
+    text.trim().to_owned()
+}
+
+/// The parts of a check's page, in their order.
+const PARTS: [&str; 7] =
+    ["Problem", "Compared", "Evidence", "Remedy", "Quiet", "Undecided", "Exception"];
+
+/// The length of a check's page, in lines.
+const SHORT: usize = 40;
+
+fn flaws_of_a_check(page: &Page, slug: &str, finding: &Finding) -> Vec<String> {
+    let mut wanted = vec![
+        (format!("# `{slug}`\n"), "the slug as its title"),
+        (format!("{} `{}`", finding.gate, finding.gate.slug()), "its gate"),
+        (printed(finding), "the finding as it is printed"),
+    ];
+    if let Some(check) = CHECKS.iter().find(|check| check.slug == slug) {
+        wanted.push((check.summary.to_owned(), "its summary"));
+    }
+    wanted.push((format!("\n{} in gate ", finding.severity.word()), "its severity"));
+    let mut complaints: Vec<String> = wanted
+        .iter()
+        .filter(|(text, _)| !page.text.contains(text))
+        .map(|(text, what)| format!("{}: {what} is not there:\n{text}", page.path))
+        .collect();
+    if let Some(query) = &finding.evidence.query
+        && !squeezed(&page.text).contains(&squeezed(query))
+    {
+        complaints.push(format!("{}: the query is not there:\n{query}", page.path));
+    }
+    let parts = page.text.lines().filter_map(|line| line.strip_prefix("**")?.split_once(".**"));
+    let parts: Vec<&str> = parts.map(|(name, _)| name).collect();
+    if parts != PARTS {
+        complaints.push(format!("{}: its parts are {parts:?}", page.path));
+    }
+    if page.text.lines().count() > SHORT {
+        complaints.push(format!("{}: it is longer than {SHORT} lines", page.path));
+    }
+    complaints
+}
+
+#[test]
+fn every_check_has_a_page_and_every_page_a_check() {
+    let slugs = CHECKS.iter().map(|check| check.slug).chain(exceptions::SLUGS);
+    assert_eq!(names_in("docs/checks"), slugs.map(str::to_owned).collect());
+}
+
+#[test]
+fn every_page_of_a_check_shows_what_the_program_says() {
+    let findings = example_findings();
+    let pages = names_in("docs/checks");
+    let mut complaints = Vec::new();
+    for slug in &pages {
+        let finding = findings.get(slug.as_str()).unwrap_or_else(|| panic!("{slug} never fires"));
+        let page = Page::read(&format!("docs/checks/{slug}.md"));
+        complaints.extend(flaws_of_a_check(&page, slug, finding));
+    }
+    assert_none(complaints);
+}
+
+// Gates and exit codes
+
+fn flaws_of_the_gates(page: &Page) -> Vec<String> {
+    let judged = |gate| CHECKS.iter().any(|check| check.gate == gate);
+    let expected: Vec<Vec<String>> = GateId::ALL
+        .into_iter()
+        .map(|gate| {
+            let word = if judged(gate) { "yes" } else { "no" };
+            let cells = [gate.id(), &format!("`{}`", gate.slug()), gate.title(), word];
+            cells.into_iter().map(str::to_owned).collect()
+        })
+        .collect();
+    let rows = table_rows(&page.text);
+    let missing = expected.iter().filter(|row| !rows.contains(row));
+    missing.map(|row| format!("{}: the row {row:?} is not there", page.path)).collect()
+}
+
+#[test]
+fn the_gates_are_those_of_the_program() {
+    assert_none(flaws_of_the_gates(&Page::read("docs/gates.md")));
+}
+
+fn flaws_of_the_exit_codes(page: &Page) -> Vec<String> {
+    let codes = table_rows(&page.text);
+    let codes: Vec<String> = codes.iter().filter_map(|row| row.first().cloned()).collect();
+    let expected: Vec<String> = Exit::ALL.iter().map(|exit| exit.code().to_string()).collect();
+    if codes == expected {
+        return Vec::new();
+    }
+    vec![format!("{}: the codes are {codes:?}, and should be {expected:?}", page.path)]
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_program() {
+    assert_none(flaws_of_the_exit_codes(&Page::read("docs/exit-codes.md")));
+}
+
+#[test]
+fn the_help_and_the_readme_name_every_exit_code() {
+    let help = Cli::command().render_long_help().to_string();
+    let readme = Page::read("README.md").text;
+    for exit in Exit::ALL {
+        let code = exit.code().to_string();
+        let in_help = help.split_whitespace().any(|word| word == code);
+        assert!(in_help, "{code} is not in the help");
+        let in_readme = table_rows(&readme).iter().any(|row| row[0].split(", ").any(|c| c == code));
+        assert!(in_readme, "{code} is not in README.md");
+    }
+}
+
+// Commands
+
+/// Returns a command with all its subcommands, each with its words.
+fn commands(command: &clap::Command, words: &str) -> Vec<(String, clap::Command)> {
+    let mut found = Vec::new();
+    for below in command.get_subcommands() {
+        let words = format!("{words} {}", below.get_name());
+        found.extend(commands(below, &words));
+        found.push((words, below.clone()));
+    }
+    found
+}
+
+fn flaws_of_a_command(page: &Page, command: &clap::Command) -> Vec<String> {
+    let mut wanted = vec![format!("# `{}`\n", command.get_name())];
+    for (words, below) in commands(command, command.get_name()) {
+        wanted.push(format!("`{words}`"));
+        wanted.extend(own_options(&below));
+    }
+    wanted.extend(own_options(command));
+    wanted.extend(
+        ["## Examples", "## Options", "## Exit codes", "## Rights", "## Sent to the server"]
+            .map(str::to_owned),
+    );
+    wanted.push("## What it does not do".to_owned());
+    wanted
+        .into_iter()
+        .filter(|text| !page.text.contains(text))
+        .map(|text| format!("{}: {} is not there", page.path, text.trim()))
+        .collect()
+}
+
+/// Returns the options of a command that not every command has.
+fn own_options(command: &clap::Command) -> Vec<String> {
+    let own = command.get_arguments().filter(|option| !option.is_global_set());
+    own.filter_map(|option| Some(format!("`--{}", option.get_long()?))).collect()
+}
+
+#[test]
+fn every_command_has_a_page_that_names_its_options() {
+    let program = Cli::command();
+    let names = program.get_subcommands().map(|command| command.get_name().to_owned());
+    assert_eq!(names_in("docs/commands"), names.collect());
+    let flaws = program.get_subcommands().flat_map(|command| {
+        let page = Page::read(&format!("docs/commands/{}.md", command.get_name()));
+        flaws_of_a_command(&page, command)
+    });
+    assert_none(flaws.collect());
+}
+
+/// Returns the words of a command line up to what the shell would take for itself.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), String::new(), None);
+    let mut is_word = false;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if open == c => quote = None,
+            (Some(_), c) => word.push(c),
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                is_word = true;
+            }
+            (None, ';' | '|' | '>' | '<' | '&') => break,
+            (None, '#') if word.is_empty() => break,
+            (None, c) if c.is_whitespace() => {
+                if is_word {
+                    words.push(std::mem::take(&mut word));
+                }
+                is_word = false;
+            }
+            (None, c) => {
+                word.push(c);
+                is_word = true;
+            }
+        }
+    }
+    if is_word {
+        words.push(word);
+    }
+    words
+}
+
+/// Returns the command lines of a page, from blocks and from backticks, with their lines.
+fn command_lines(page: &Page) -> Vec<(usize, String)> {
+    let (blocks, prose) = split(&page.text);
+    let mut lines = Vec::new();
+    for block in blocks {
+        let is_script = block.language == "sh";
+        for (at, line) in block.text.lines().enumerate() {
+            let prompted = line.trim().strip_prefix("$ ");
+            if let Some(line) = prompted.or(is_script.then_some(line.trim())) {
+                lines.push((block.line + at + 1, line.to_owned()));
+            }
+        }
+    }
+    for (at, line) in prose {
+        lines.extend(code_spans(line).into_iter().map(|span| (at, span.to_owned())));
+    }
+    lines
+}
+
+/// Returns the words of a line that runs this program with some argument.
+fn typed(line: &str) -> Option<Vec<String>> {
+    let words = words(line);
+    let is_assignment = |word: &String| word.contains('=') && !word.starts_with('-');
+    let typed: Vec<String> = words.into_iter().skip_while(is_assignment).collect();
+    (typed.len() > 1 && typed[0] == "driftgate").then_some(typed)
+}
+
+fn lines_that_do_not_parse(page: &Page) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (at, line) in command_lines(page) {
+        let Some(typed) = typed(&line) else { continue };
+        if let Err(error) = Cli::try_parse_from(&typed)
+            && error.use_stderr()
+        {
+            complaints.push(format!("{}:{at}: {line}\n{error}", page.path));
+        }
+    }
+    complaints
+}
+
+#[test]
+fn every_command_line_is_understood_by_the_program() {
+    let pages = pages();
+    let lines = pages.iter().flat_map(command_lines);
+    let count = lines.filter(|(_, line)| typed(line).is_some()).count();
+    assert!(count > 25, "{count} command lines: they are no longer recognised");
+    assert_none(pages.iter().flat_map(lines_that_do_not_parse).collect());
+}
+
+#[test]
+fn every_help_fits_80_columns_and_its_examples_are_understood() {
+    let program = Cli::command();
+    let below = commands(&program, "driftgate").into_iter().map(|(words, _)| words);
+    let mut complaints = Vec::new();
+    for words in below.chain(["driftgate".to_owned()]) {
+        let asking = words.split(' ').chain(["--help"]);
+        let help = Cli::try_parse_from(asking).expect_err("an answer").to_string();
+        let wide = help.lines().filter(|line| line.chars().count() > 80);
+        complaints.extend(wide.map(|line| format!("{words} --help: too wide: {line}")));
+        let mut examples = String::new();
+        for line in help.lines().filter(|line| line.starts_with("  driftgate ")) {
+            examples.push_str(&format!("```sh\n{line}\n```\n"));
+        }
+        let is_top = words.split(' ').count() == 2;
+        if is_top && examples.matches("```sh").count() < 2 {
+            complaints.push(format!("{words} --help: fewer than two examples"));
+        }
+        complaints.extend(lines_that_do_not_parse(&Page::planted(&words, &examples)));
+    }
+    assert_none(complaints);
+}
+
+// The registry
+
+fn registries_with_mistakes(page: &Page) -> Vec<String> {
+    let slugs = driftgate::checks::slugs();
+    let mut complaints = Vec::new();
+    for block in split(&page.text).0.iter().filter(|block| block.language == "toml") {
+        let text = match block.text.split_whitespace().next() {
+            Some("version") => block.text.clone(),
+            Some("[[exception]]") => format!("version = 1\n{}", block.text),
+            _ => continue,
+        };
+        let mistakes = Registry::parse(&text, "registry.toml", root(), &slugs).err();
+        complaints.extend(mistakes.into_iter().flatten().map(|mistake| {
+            format!("{}:{}: {}", page.path, block.line, shown(&mistake).join("\n"))
+        }));
+    }
+    complaints
+}
+
+/// Returns the lines in which a mistake is printed.
+fn shown(mistake: &Mistake) -> Vec<String> {
+    let line = mistake.line.map_or_else(String::new, |line| format!(":{line}"));
+    let first = format!("  {}{line}: {}", mistake.file, mistake.message);
+    let hint = mistake.hint.iter().map(|hint| format!("      hint: {hint}"));
+    std::iter::once(first).chain(hint).collect()
+}
+
+#[test]
+fn every_registry_loads() {
+    let pages = pages();
+    let count = |page: &Page| split(&page.text).0.iter().filter(|b| b.language == "toml").count();
+    assert!(pages.iter().map(count).sum::<usize>() > 15, "they are no longer recognised");
+    assert_none(pages.iter().flat_map(registries_with_mistakes).collect());
+}
+
+/// Returns the keys that each table of the registry knows, by the heading of its section
+/// in `docs/registry.md`: the hint about an unknown key lists them.
+fn known_keys() -> BTreeMap<&'static str, BTreeSet<String>> {
+    const UNKNOWN: &str = "an_unknown_key = 1";
+    let tables = [
+        ("The file", format!("{UNKNOWN}\nversion = 1")),
+        ("`[database]`", format!("version = 1\n[database]\n{UNKNOWN}")),
+        ("`[migrations]`", format!("version = 1\n[migrations]\n{UNKNOWN}")),
+        ("`[tenancy]`", format!("version = 1\n[tenancy]\n{UNKNOWN}")),
+        ("`[locks]`", format!("version = 1\n[locks]\n{UNKNOWN}")),
+        ("`[roles.NAME]`", format!("version = 1\n[roles.a]\n{UNKNOWN}")),
+        ("`[schedules]`", format!("version = 1\n[schedules.a]\nevery = '1h'\n{UNKNOWN}")),
+        ("`[[matview]]`", format!("version = 1\n[[matview]]\nname = 'public.a'\n{UNKNOWN}")),
+        ("`[[task]]`", format!("version = 1\n[[task]]\nname = 'a'\n{UNKNOWN}")),
+        ("`[gates]`", format!("version = 1\n[gates]\n{UNKNOWN}")),
+        ("`[[exception]]`", format!("version = 1\n[[exception]]\n{UNKNOWN}")),
+    ];
+    let keys = |text: &str| -> BTreeSet<String> {
+        let mistakes = Registry::parse(text, "registry.toml", root(), &[]).expect_err("a mistake");
+        let hint = mistakes
+            .into_iter()
+            .find(|mistake| mistake.message.contains("an_unknown_key"))
+            .and_then(|mistake| mistake.hint)
+            .expect("the known keys");
+        code_spans(&hint).into_iter().map(str::to_owned).collect()
+    };
+    tables.iter().map(|(heading, text)| (*heading, keys(text))).collect()
+}
+
+fn flaws_of_the_keys(page: &Page) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (heading, known) in known_keys() {
+        let section: String = page
+            .text
+            .lines()
+            .skip_while(|line| *line != format!("## {heading}"))
+            .skip(1)
+            .take_while(|line| !line.starts_with("## "))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let rows = table_rows(&section);
+        let described = rows.iter().filter_map(|row| code_spans(row.first()?).first().copied());
+        let described: BTreeSet<String> = described.map(str::to_owned).collect();
+        if described != known {
+            complaints.push(format!(
+                "{}: {heading} describes {described:?}, and the program knows {known:?}",
+                page.path
+            ));
+        }
+    }
+    complaints
+}
+
+#[test]
+fn every_key_of_the_registry_is_described() {
+    assert_none(flaws_of_the_keys(&Page::read("docs/registry.md")));
+}
+
+#[test]
+fn the_four_mistakes_are_reported_as_shown() {
+    let page = Page::read("docs/registry.md");
+    let (blocks, _) = split(&page.text);
+    let has_marker = |block: &&Block<'_>| block.text.starts_with("# four mistakes\n");
+    let block = blocks.iter().find(has_marker).expect("a registry with four mistakes");
+    let mistakes = Registry::parse(&block.text, "registry.toml", root(), &[]).expect_err("four");
+    assert_eq!(mistakes.len(), 4);
+    let said: Vec<String> = mistakes.iter().flat_map(shown).collect();
+    assert!(page.text.contains(&said.join("\n")), "{}", said.join("\n"));
+}
+
+// The repository
+
+/// Returns the paths below `scripts/` that a text names.
+fn scripts_in(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let names = text.split("scripts/").skip(1).filter_map(|rest| {
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let name = rest[..end].trim_end_matches('.');
+        (!name.is_empty()).then(|| format!("scripts/{name}"))
+    });
+    names.collect()
+}
+
+fn scripts_that_cannot_be_run(page: &Page) -> Vec<String> {
+    let is_executable = |path: &String| {
+        let found = fs::metadata(root().join(path));
+        found.is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    };
+    let named = scripts_in(&page.text).into_iter().filter(|path| !is_executable(path));
+    named.map(|path| format!("{}: {path} is no program", page.path)).collect()
+}
+
+#[test]
+fn every_script_that_is_named_can_be_run() {
+    let readme = scripts_in(&Page::read("README.md").text);
+    for script in ["scripts/demo", "scripts/test"] {
+        assert!(readme.contains(script), "README.md does not name {script}");
+    }
+    assert_none(pages().iter().flat_map(scripts_that_cannot_be_run).collect());
+}
+
+/// What belongs to one machine, or to a place that packages come from.
+const NOT_FOR_READERS: [&str; 8] =
+    ["/work/", "/root", "/home/", "/Users/", "crates.io", "npmjs", "pypi.org", "proxy.golang"];
+
+fn places_of_one_machine(page: &Page) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (at, line) in page.text.lines().enumerate() {
+        let found = NOT_FOR_READERS.iter().filter(|place| line.contains(*place));
+        complaints.extend(found.map(|place| format!("{}:{}: {place}", page.path, at + 1)));
+    }
+    complaints
+}
+
+#[test]
+fn no_page_names_a_place_of_one_machine() {
+    assert_none(pages().iter().flat_map(places_of_one_machine).collect());
+}
+
+fn modules_without_a_line(page: &Page, map: &str) -> Vec<String> {
+    let modules = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ").and_then(|rest| rest.split(';').next()));
+    let modules: BTreeSet<String> = modules.map(str::to_owned).collect();
+    let described = table_rows(&page.text);
+    let described = described.iter().filter_map(|row| code_spans(row.first()?).first().copied());
+    let described: BTreeSet<String> = described.map(str::to_owned).collect();
+    if modules == described {
+        return Vec::new();
+    }
+    vec![format!("{}: {described:?} is not what src/lib.rs has: {modules:?}", page.path)]
+}
+
+#[test]
+fn the_map_of_modules_is_that_of_the_library() {
+    let map = fs::read_to_string(root().join("src/lib.rs")).expect("the library");
+    assert_none(modules_without_a_line(&Page::read("docs/architecture.md"), &map));
+}
+
+// The rules themselves
+
+#[test]
+fn every_rule_complains_about_a_planted_mistake() {
+    let page = |text: &str| Page::planted("docs/planted.md", text);
+    for (what, complaints) in [
+        ("a missing file", broken_links(&page("see [it](nowhere.md)"))),
+        ("a missing anchor", broken_links(&page("# A b\n\nsee [it](#a-c)"))),
+        ("a missing command", lines_that_do_not_parse(&page("run `driftgate conquer` now"))),
+        ("a missing flag", lines_that_do_not_parse(&page("```text\n$ driftgate demo --x\n```"))),
+        ("a script's line", lines_that_do_not_parse(&page("```sh\nA=b driftgate x | cat\n```"))),
+        ("a mistake", registries_with_mistakes(&page("```toml\nversion = 1\nx = 1\n```"))),
+        (
+            "a check that is none",
+            registries_with_mistakes(&page(
+                "```toml\n[[exception]]\ncheck = 'x'\nsubject = 'y'\nreason = 'z'\nuntil = 2030-01-01\n```",
+            )),
+        ),
+        ("a missing script", scripts_that_cannot_be_run(&page("see scripts/nothing."))),
+        ("a script to be sourced", scripts_that_cannot_be_run(&page("scripts/machine.sh"))),
+        ("a folder of one machine", places_of_one_machine(&page("cd /root/x"))),
+        ("codes in another order", flaws_of_the_exit_codes(&page("| 1 | a |\n| 0 | b |"))),
+        ("no gate", flaws_of_the_gates(&page("| EG-1 | `x` | y | yes |"))),
+        ("no keys", flaws_of_the_keys(&page("## `[locks]`\n\n| `schema` | x |"))),
+        ("a module too many", modules_without_a_line(&page("| `a` | x |"), "pub mod b; // x")),
+        ("no page of a command", flaws_of_a_command(&page("# `x`\n"), &Cli::command())),
+    ] {
+        assert!(!complaints.is_empty(), "{what} is not noticed");
+    }
+    let (slug, finding) = example_findings().pop_first().expect("findings");
+    let page = page(&format!("# `{slug}`\n"));
+    assert!(flaws_of_a_check(&page, slug, &finding).len() > 3);
+}
+
+#[test]
+fn what_is_right_is_not_complained_about() {
+    let page = Page::planted(
+        "docs/planted.md",
+        "# A `b`: c\n\n[x](#a-b-c) [y](https://example.org) `scripts/test`\n\n\
+         ```sh\nDATABASE_URL=x driftgate --quiet inventory | wc -l # count\n```\n",
+    );
+    assert_none(broken_links(&page));
+    assert_none(lines_that_do_not_parse(&page));
+    assert_none(scripts_that_cannot_be_run(&page));
+}

@@ -1,0 +1,20 @@
+//! The commands against a real PostgreSQL: what they read, judge and change, and what they
+//! leave alone.
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses its share")]
+mod support;
+
+mod diff_registry;
+mod exceptions;
+mod inventory;
+mod inventory_busy;
+mod inventory_indexes;
+mod inventory_names;
+mod migrate;
+mod migrate_files;
+mod migrate_interrupted;
+mod migrate_together;
+mod preflight;
+mod read_only;
+mod throwaway;

@@ -1,0 +1,147 @@
+//! `preflight`: each gate fails and is undecided for its own reasons, and the exit code is
+//! the heaviest of them.
+
+use serde_json::Value;
+
+use crate::support::driftgate::verdict;
+use crate::support::{Project, TestDatabase, driftgate};
+
+fn preflight(arguments: &[&str], project: &Project, url: &str, exit: i32) -> Value {
+    driftgate(["preflight"])
+        .args(arguments)
+        .project(project)
+        .database(url)
+        .json()
+        .exits(exit)
+        .document()
+}
+
+/// Returns the verdicts of EG-1 and EG-3.
+fn verdicts(report: &Value) -> [&str; 2] {
+    [verdict(report, "EG-1"), verdict(report, "EG-3")]
+}
+
+const DRIFT: &str = "DROP INDEX public.mv_realtime_revenue_key";
+
+#[test]
+fn the_reference_project_passes() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    let report = preflight(&[], &project, &database.url(), 0);
+    assert_eq!(verdicts(&report), ["pass", "pass"]);
+    assert_eq!(report["verdict"], "pass");
+    assert_eq!(report["findings"], serde_json::json!([]));
+}
+
+#[test]
+fn a_pending_migration_fails_its_gate_alone() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    project.write("migrations/0099_more.sql", "SELECT 1;");
+    let report = preflight(&[], &project, &database.url(), 1);
+    assert_eq!(verdicts(&report), ["fail", "pass"]);
+}
+
+#[test]
+fn drift_fails_its_gate_alone() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    database.session().run(DRIFT);
+    let report = preflight(&[], &project, &database.url(), 1);
+    assert_eq!(verdicts(&report), ["pass", "fail"]);
+}
+
+#[test]
+fn a_ledger_that_may_not_be_read_leaves_its_gate_undecided() {
+    let (mut database, project) = (TestDatabase::reference(), Project::reference());
+    let reader = database.role("reader");
+    let report = preflight(&[], &project, &database.url_as(&reader), 3);
+    assert_eq!(verdicts(&report), ["undecided", "pass"]);
+    assert_eq!(report["verdict"], "undecided");
+}
+
+#[test]
+fn a_failed_gate_outranks_an_undecided_one_and_both_are_told() {
+    let (mut database, project) = (TestDatabase::reference(), Project::reference());
+    database.session().run(DRIFT);
+    let reader = database.role("reader");
+    let report = preflight(&[], &project, &database.url_as(&reader), 1);
+    assert_eq!(verdicts(&report), ["undecided", "fail"]);
+    assert_eq!((&report["verdict"], &report["exit_code"]), (&"fail".into(), &1.into()));
+    let text = driftgate(["preflight"])
+        .project(&project)
+        .database(&database.url_as(&reader))
+        .run()
+        .exits(1)
+        .stdout;
+    assert!(text.contains("EG-1 undecided") && text.contains("EG-3 fail"), "{text}");
+}
+
+#[test]
+fn an_unreachable_server_leaves_every_gate_undecided() {
+    let project = Project::reference();
+    let url = "postgresql://postgres@/db?host=/nowhere/at/all";
+    let report = preflight(&[], &project, url, 3);
+    assert_eq!(verdicts(&report), ["undecided", "undecided"]);
+    assert_eq!(report["verdict"], "undecided");
+}
+
+#[test]
+fn a_server_that_only_the_migrating_role_cannot_reach_leaves_eg_1_undecided() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    let report = driftgate(["preflight"])
+        .project(&project)
+        .database(&database.url())
+        .env("MIGRATION_DATABASE_URL", "postgresql://postgres@/db?host=/nowhere/at/all")
+        .json()
+        .exits(3)
+        .document();
+    assert_eq!(verdicts(&report), ["undecided", "pass"]);
+}
+
+#[test]
+fn a_required_gate_that_is_not_built_is_undecided() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    project.register("[gates]\nrequired = [\"EG-1\", \"EG-2\", \"EG-3\"]");
+    let report = preflight(&[], &project, &database.url(), 3);
+    assert_eq!(verdict(&report, "EG-2"), "undecided");
+    assert_eq!(verdicts(&report), ["pass", "pass"]);
+
+    database.session().run(DRIFT);
+    let report = preflight(&[], &project, &database.url(), 1);
+    assert_eq!([verdict(&report, "EG-2"), verdict(&report, "EG-3")], ["undecided", "fail"]);
+}
+
+#[test]
+fn gates_that_are_asked_for_are_judged_and_no_others() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    project.register("[gates]\nrequired = [\"EG-2\"]");
+    project.write("migrations/0099_more.sql", "SELECT 1;");
+    for gate in ["EG-3", "registry-closed"] {
+        let report = preflight(&["--gate", gate], &project, &database.url(), 0);
+        assert_eq!(verdicts(&report), ["not judged", "pass"]);
+    }
+    let report = preflight(&["--gate", "EG-1"], &project, &database.url(), 1);
+    assert_eq!(verdicts(&report), ["fail", "not judged"]);
+    preflight(&["--gate", "EG-99"], &project, &database.url(), 2);
+}
+
+#[test]
+fn a_project_without_migrations_leaves_eg_1_undecided() {
+    let database = TestDatabase::empty();
+    let project = Project::new("version = 1\n");
+    let report = preflight(&[], &project, &database.url(), 3);
+    assert_eq!(verdicts(&report), ["undecided", "pass"]);
+}
+
+#[test]
+fn it_judges_the_same_from_every_folder_of_the_project() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    std::fs::create_dir(project.path().join(".git")).expect("the folder can be made");
+    let here = preflight(&[], &project, &database.url(), 0);
+    let below = driftgate(["preflight"])
+        .folder(&project.path().join("migrations"))
+        .database(&database.url())
+        .json()
+        .exits(0)
+        .document();
+    assert_eq!(here["gates"], below["gates"]);
+    assert_eq!(here["project"]["registry_sha256"], below["project"]["registry_sha256"]);
+}

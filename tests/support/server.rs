@@ -1,0 +1,69 @@
+//! The server that the tests run on: the one of `scripts/pg MAJOR -- …`, else one that this
+//! process starts through the same script and that ends with the process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The repository.
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Where the server is.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// The URL of its maintenance database, as a superuser.
+    pub(crate) url: String,
+    /// Ends with this process when this process started it.
+    _child: Option<Child>,
+}
+
+/// Returns the server.
+pub(crate) fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| match std::env::var("DRIFTGATE_TEST_SERVER") {
+        Ok(url) if !url.is_empty() => Server { url, _child: None },
+        _ => start(),
+    })
+}
+
+/// Returns the URL of a database of the server, as a role that needs no password.
+pub(crate) fn url_of(database: &str, role: &str) -> String {
+    let (place, query) = place_and_query();
+    let host = place.split_once('/').map_or(place, |(authority, _)| authority);
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    format!("postgresql://{role}@{host}/{database}?{query}")
+}
+
+/// Returns the folder of the server's socket.
+pub(crate) fn socket_folder() -> PathBuf {
+    let (_, query) = place_and_query();
+    let folder = query.split('&').find_map(|pair| pair.strip_prefix("host="));
+    PathBuf::from(folder.expect("the server listens on a socket"))
+}
+
+fn place_and_query() -> (&'static str, &'static str) {
+    let (_, rest) = server().url.split_once("://").expect(NO_URL);
+    rest.split_once('?').unwrap_or((rest, ""))
+}
+
+const NO_URL: &str = "DRIFTGATE_TEST_SERVER is a URL; run the tests with scripts/test";
+
+/// Starts a server; it ends when its input does, which is when this process does.
+fn start() -> Server {
+    let major = std::env::var("DRIFTGATE_TEST_MAJOR").unwrap_or_else(|_| "system".to_owned());
+    let mut child = Command::new(repository().join("scripts/pg"))
+        .arg(major)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("scripts/pg starts; scripts/test runs everything");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("stdout is a pipe"))
+        .read_line(&mut line)
+        .expect("scripts/pg prints the URL");
+    assert!(!line.is_empty(), "scripts/pg could not start a server; run scripts/test");
+    Server { url: line.trim().to_owned(), _child: Some(child) }
+}
