@@ -1,9 +1,12 @@
 //! The checks: one table, one small file each. A check is a pure comparison; it reports
 //! its default severity, and policy is applied by the gate alone.
 
+use chrono::{DateTime, Utc};
+
 use crate::drift::Comparison;
 use crate::finding::{Evidence, Finding, Location, Severity, Subject, Unjudged};
 use crate::gate::GateId;
+use crate::grants::Grants;
 use crate::migrations::MigrationState;
 use crate::registry::{Registry, RegistryEntry};
 use crate::snapshot::Snapshot;
@@ -18,11 +21,21 @@ mod migration_pending;
 mod migration_unknown;
 mod owner_drift;
 mod query;
+mod read_too_wide;
+mod refresh_denied;
+mod refresh_filtered;
+mod role_missing;
+mod search_path_unsafe;
+mod tenant_column_missing;
+mod tenant_read_unfiltered;
+mod tenant_rows_lost;
 mod unique_key_drift;
 mod view_missing;
 mod view_outside_schemas;
 mod view_unpopulated;
 mod view_unregistered;
+mod write_allowed;
+mod write_only_trigger;
 
 /// A source of facts that a check compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +46,8 @@ pub enum Source {
     Snapshot,
     /// The project's migrations and the ledger.
     Migrations,
+    /// The registry against the rights.
+    Grants,
 }
 
 /// One check of the table.
@@ -67,6 +82,16 @@ pub static CHECKS: &[Check] = &[
     concurrent_unfit::CHECK,
     dependency_drift::CHECK,
     view_outside_schemas::CHECK,
+    role_missing::CHECK,
+    refresh_denied::CHECK,
+    read_too_wide::CHECK,
+    write_allowed::CHECK,
+    write_only_trigger::CHECK,
+    search_path_unsafe::CHECK,
+    tenant_rows_lost::CHECK,
+    refresh_filtered::CHECK,
+    tenant_column_missing::CHECK,
+    tenant_read_unfiltered::CHECK,
 ];
 
 /// What was looked at; for what was not, the reason why.
@@ -80,6 +105,10 @@ pub struct Facts<'a> {
     pub comparison: Option<Comparison<'a>>,
     /// The migrations and the ledger.
     pub migrations: Result<&'a MigrationState, String>,
+    /// The registry against the rights.
+    pub grants: Result<&'a Grants, String>,
+    /// The server's clock when it was first looked at; `None`: it was not.
+    pub read_at: Option<DateTime<Utc>>,
 }
 
 impl<'a> Facts<'a> {
@@ -91,7 +120,19 @@ impl<'a> Facts<'a> {
     ) -> Self {
         let comparison =
             snapshot.as_ref().ok().map(|snapshot| crate::drift::compare(registry, snapshot));
-        Self { registry, snapshot, comparison, migrations }
+        let read_at = snapshot.as_ref().ok().map(|snapshot| snapshot.server.read_at);
+        let grants = Err("the rights were not looked at".to_owned());
+        Self { registry, snapshot, comparison, migrations, grants, read_at }
+    }
+
+    /// Adds the rights, with the server's clock when they were read.
+    #[must_use]
+    pub fn with_grants(
+        self,
+        grants: Result<&'a Grants, String>,
+        read_at: Option<DateTime<Utc>>,
+    ) -> Self {
+        Self { grants, read_at: self.read_at.or(read_at), ..self }
     }
 
     /// Returns why a source was not looked at; `None` when it was.
@@ -100,6 +141,7 @@ impl<'a> Facts<'a> {
             Source::Registry => None,
             Source::Snapshot => self.snapshot.as_ref().err().map(String::as_str),
             Source::Migrations => self.migrations.as_ref().err().map(String::as_str),
+            Source::Grants => self.grants.as_ref().err().map(String::as_str),
         }
     }
 

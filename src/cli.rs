@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{demo, diff_registry, inventory, migrate, preflight};
+use crate::commands::{check_grants, demo, diff_registry, inventory, migrate, preflight};
 use crate::gate::FailOn;
 use crate::render::Format;
 
@@ -74,6 +74,13 @@ Examples:
   driftgate diff-registry -v --fail-on warning
       with the SQL that shows each finding; a warning fails too";
 
+const CHECK_GRANTS_EXAMPLES: &str = "\
+Examples:
+  driftgate check-grants
+      who can refresh, read and write what, and the verdict of EG-4 and EG-7
+  driftgate check-grants --role refresh_worker --view public.mv_x -v
+      one role and one view, with the SQL that shows each finding";
+
 const DEMO_EXAMPLES: &str = "\
 Examples:
   driftgate demo
@@ -110,6 +117,13 @@ pub enum Command {
     /// right beyond CONNECT, and writes nothing to the database.
     #[command(after_help = DIFF_REGISTRY_EXAMPLES)]
     DiffRegistry(diff_registry::Args),
+    /// Who can really refresh, who can write what they must not, and what becomes of tenants
+    ///
+    /// Judges gates EG-4 and EG-7. A materialized view is refreshed with the rights of its
+    /// owner, so the whole chain is followed: the role, the owner, and every table, view
+    /// and function behind. Needs no right beyond CONNECT, and writes nothing.
+    #[command(after_help = CHECK_GRANTS_EXAMPLES)]
+    CheckGrants(check_grants::Args),
     /// The whole tour on a throwaway PostgreSQL
     ///
     /// Starts a server of its own from this machine's PostgreSQL programs, on a private
@@ -127,6 +141,7 @@ impl Command {
             Self::Migrate(command) => command.name(),
             Self::Inventory(_) => "inventory",
             Self::DiffRegistry(_) => "diff-registry",
+            Self::CheckGrants(_) => "check-grants",
             Self::Demo(_) => "demo",
         }
     }

@@ -3,8 +3,6 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::NaiveDate;
-
 use crate::cli::{Command, GlobalArgs};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -16,6 +14,7 @@ use crate::settings::{self, Environment, Settings};
 use crate::snapshot::ServerFacts;
 use crate::target::{Resolved, Target, ThisMachine, Typed};
 
+pub mod check_grants;
 pub mod demo;
 pub mod diff_registry;
 pub mod inventory;
@@ -131,12 +130,6 @@ impl Context {
         };
         matches!(tokio::time::timeout(LIMIT, cancelling).await, Ok(Ok(())))
     }
-
-    /// Returns the date in UTC that exceptions are measured by: the server's where it was
-    /// read, else this machine's.
-    pub fn today(&self, server: Option<&ServerFacts>) -> NaiveDate {
-        server.map_or(self.run.started_at, |server| server.read_at).date_naive()
-    }
 }
 
 /// Returns what the report says of a database that was reached.
@@ -179,8 +172,9 @@ pub(crate) fn judge(
     gates: &[GateId],
     facts: &crate::checks::Facts<'_>,
 ) -> Judgement {
-    let server = facts.snapshot.as_ref().ok().map(|snapshot| &snapshot.server);
-    judgement::judge(gates, facts, context.settings.fail_on, context.today(server))
+    // The server's date where it was read: this machine's clock may be wrong.
+    let today = facts.read_at.unwrap_or(context.run.started_at).date_naive();
+    judgement::judge(gates, facts, context.settings.fail_on, today)
 }
 
 /// Runs a command.
@@ -194,6 +188,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
         Command::Migrate(command) => migrate::run(context, command).await,
         Command::Inventory(args) => inventory::run(context, args).await,
         Command::DiffRegistry(args) => diff_registry::run(context, args).await,
+        Command::CheckGrants(args) => check_grants::run(context, args).await,
         Command::Demo(args) => demo::run(context, args).await,
     }
 }

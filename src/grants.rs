@@ -126,7 +126,7 @@ pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants 
         let rules = registry.roles.get(name);
         for (oid, view, entry) in &views {
             let mode = entry.map_or(RefreshMode::Concurrently, |entry| entry.refresh);
-            let required = is_required(rules, entry.as_deref());
+            let required = is_required(rules, *entry);
             let judged = refreshability::judge(rights, role, *oid, mode);
             grants.refreshes.push(RoleRefreshes { required, judged });
             if let Some(via) = protection::reading(rights, role, *oid) {
@@ -150,7 +150,8 @@ pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants 
     for (oid, view, _) in views {
         let Some(safety) = safety.remove(&oid) else { continue };
         let readable_by = protection::roles_that_can_read(rights, oid);
-        let columns = rights.relations.get(&oid).map(|view| view.columns.values().cloned().collect());
+        let columns =
+            rights.relations.get(&oid).map(|view| view.columns.values().cloned().collect());
         let columns = columns.unwrap_or_default();
         let path_dependent = path_dependent(rights, oid);
         grants.safety.push(ViewSafety { view, oid, safety, readable_by, columns, path_dependent });

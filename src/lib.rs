@@ -31,6 +31,7 @@ pub mod drift; // registry against database
 pub mod exceptions; // findings accepted until a date
 pub mod finding; // facts with evidence
 pub mod gate; // findings into verdicts
+pub mod grants; // registry against rights
 pub mod judgement; // from facts to verdicts
 pub mod order; // dependencies and cycles
 pub mod protection; // what roles can write and read, by which ways in

@@ -4,6 +4,7 @@
 //! A prediction from the catalog alone; `pg/prove_refresh.rs` really tries.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -73,6 +74,12 @@ impl Via {
     }
 }
 
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A right that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Blocker {
@@ -116,7 +123,7 @@ pub fn judge(rights: &Rights, role: Oid, view: Oid, mode: RefreshMode) -> Refres
     judged.via = caller::via(&subject, role);
     judged.blockers = caller::blockers(&subject, role);
     let is_blocked = !judged.blockers.is_empty() || !chain.blockers.is_empty();
-    if !judged.blockers.is_empty() && chain.blockers.is_empty() && !rights.in_recovery {
+    if is_blocked && chain.blockers.is_empty() && !rights.in_recovery {
         judged.after_set_role = caller::after_set_role(&subject, role);
     }
     judged.can_refresh = match is_blocked {
@@ -129,8 +136,28 @@ pub fn judge(rights: &Rights, role: Oid, view: Oid, mode: RefreshMode) -> Refres
         judged.blockers.extend(chain.possible);
         judged.unsure = Some(chain.unsure.into_iter().collect::<Vec<_>>().join("; "));
     }
+    judged.blockers = leave_out_inherited(rights, judged.blockers);
     judged.unseen = chain.unseen.into_iter().collect();
     judged
+}
+
+/// Leaves out what a role lacks that it inherits as soon as another role has it.
+fn leave_out_inherited(rights: &Rights, blockers: Vec<Blocker>) -> Vec<Blocker> {
+    let inherits = |blocker: &Blocker, from: &Blocker| {
+        let role = |blocker: &Blocker| rights.role_named(&blocker.role);
+        role(blocker).zip(role(from)).is_some_and(|(role, from)| rights.inherits(role, from))
+    };
+    let comes_with = |blocker: &Blocker, other: &Blocker| {
+        (&blocker.lacks, &blocker.on) == (&other.lacks, &other.on) && inherits(blocker, other)
+    };
+    let is_left_out = |at: usize| {
+        blockers.iter().enumerate().any(|(other_at, other)| {
+            let is_same_role = other.role == blockers[at].role;
+            other_at != at && comes_with(&blockers[at], other) && (!is_same_role || other_at < at)
+        })
+    };
+    let kept: Vec<usize> = (0..blockers.len()).filter(|at| !is_left_out(*at)).collect();
+    kept.into_iter().map(|at| blockers[at].clone()).collect()
 }
 
 /// The view that is judged.

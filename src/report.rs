@@ -14,6 +14,7 @@ use crate::finding::{Finding, Severity};
 use crate::gate::{GateResult, Verdict};
 use crate::ident::{QualifiedName, RoleName};
 
+pub mod check_grants;
 pub mod demo;
 pub mod diff_registry;
 pub mod inventory;
@@ -90,6 +91,8 @@ pub enum Data {
     Inventory(inventory::InventoryRows),
     /// `diff-registry`.
     DiffRegistry(diff_registry::DiffRows),
+    /// `check-grants`.
+    CheckGrants(check_grants::GrantRows),
     /// `migrate`.
     Migrate(migrate::MigrateRows),
     /// `demo`.

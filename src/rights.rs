@@ -4,6 +4,8 @@
 //! The rules are those of PostgreSQL 13 to 18; tests compare them with the server's
 //! `has_…_privilege` functions.
 
+pub mod body;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::ident::{Identifier, QualifiedName, RoleName};
@@ -152,7 +154,7 @@ pub struct Schema {
 /// What kind of relation it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RelationKind {
-    /// An ordinary or partitioned table.
+    /// An ordinary or partitioned table, or a sequence that a view reads.
     Table,
     /// A foreign table: its rows come from another server.
     ForeignTable,
@@ -175,7 +177,8 @@ pub struct Relation {
     pub owner: Oid,
     /// Its grants, the defaults filled in.
     pub grants: Vec<Grant>,
-    /// Its columns that have grants of their own, by number.
+    /// Its columns that have grants of their own, by number; those of the system, such as
+    /// `ctid`, have negative ones.
     pub column_grants: BTreeMap<i16, Vec<Grant>>,
     /// The names of its columns, by number; dropped ones are left out.
     pub columns: BTreeMap<i16, Identifier>,
@@ -254,6 +257,11 @@ pub struct Rule {
 pub struct Function {
     /// Its name with argument types, as `regprocedure` writes it under an empty path.
     pub signature: String,
+    /// The schema that it is in.
+    pub schema: Identifier,
+    /// The names in its body that are written without a schema, and that are relations,
+    /// functions or types of some schema other than the system's; a guess from the text.
+    pub unqualified: Vec<String>,
     /// Its owner.
     pub owner: Oid,
     /// Its grants, the defaults filled in.
@@ -354,8 +362,12 @@ impl Rights {
         }
         // The owner of the database is a member of this role, and no grant says so.
         if let Some(owners) = index.predefined.get("pg_database_owner") {
-            inherit.entry(self.database_owner).or_default().push(*owners);
             set.entry(self.database_owner).or_default().push(*owners);
+            // Before 16 NOINHERIT stands in the way of this one, too.
+            let inherits = |role: &Role| role.inherit || self.version_num >= 160_000;
+            if self.roles.get(&self.database_owner).is_some_and(inherits) {
+                inherit.entry(self.database_owner).or_default().push(*owners);
+            }
         }
         for role in self.roles.keys() {
             index.inherited.insert(*role, closure(*role, &inherit));
@@ -495,7 +507,11 @@ impl Rights {
     pub fn has_on_any_column(&self, role: Oid, relation: Oid, privilege: Privilege) -> bool {
         self.has_on_relation(role, relation, privilege)
             || self.relations.get(&relation).is_some_and(|found| {
-                found.column_grants.values().any(|grants| self.granted(role, grants, privilege))
+                // The columns of the system, with negative numbers, are not looked at.
+                found
+                    .column_grants
+                    .range(1..)
+                    .any(|(_, grants)| self.granted(role, grants, privilege))
             })
     }
 

@@ -1,5 +1,7 @@
 //! Small makers and assertions for table tests of the pure core.
 
+pub(crate) mod grants;
+
 use std::path::Path;
 
 use chrono::{DateTime, Utc};

@@ -63,7 +63,7 @@ fn denied(check: &Check, facts: &Facts<'_>, judged: &Refreshability) -> crate::f
             json!({
                 "role": judged.role,
                 "can_refresh": false,
-                "via": judged.via.word(),
+                "via": judged.via.as_str(),
                 "lacks": lacks,
             }),
         )
@@ -105,8 +105,7 @@ mod tests {
 
     #[test]
     fn undecided_for_a_superuser() {
-        let world =
-            world(WORKER).superuser("worker").role("owner").matview("public.mv", "owner");
+        let world = world(WORKER).superuser("worker").role("owner").matview("public.mv", "owner");
         assert!(found("refresh-denied", &world).is_empty());
         assert_eq!(unjudged("refresh-denied", &world).len(), 1);
     }

@@ -43,10 +43,11 @@ mod tests {
 
     #[test]
     fn quiet_when_it_does_not() {
-        let world = world(ENTRY)
-            .role("owner")
-            .table("public.events", "owner")
-            .matview_on("public.mv", "owner", "public.events");
+        let world = world(ENTRY).role("owner").table("public.events", "owner").matview_on(
+            "public.mv",
+            "owner",
+            "public.events",
+        );
         assert!(found("refresh-filtered", &world).is_empty());
     }
 }

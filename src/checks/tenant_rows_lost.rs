@@ -104,9 +104,11 @@ fn consequence(rows: Option<&Result<TenantRows, String>>) -> String {
                 names.join(", "),
             )
         }
-        Some(Ok(_)) => ": it would keep one tenant's rows at the most (it holds no second tenant's \
+        Some(Ok(_)) => {
+            ": it would keep one tenant's rows at the most (it holds no second tenant's \
                         rows now, so nothing could be shown)"
-            .to_owned(),
+                .to_owned()
+        }
         Some(Err(reason)) => format!(
             ": it would keep one tenant's rows at the most (what would be lost was not counted: \
              {reason})"
@@ -149,10 +151,11 @@ mod tests {
 
     #[test]
     fn quiet_when_it_does_not_or_the_view_holds_no_tenant() {
-        let exempt = world(ENTRY)
-            .role("owner")
-            .secured_table("public.events", "owner")
-            .matview_on("public.mv", "owner", "public.events");
+        let exempt = world(ENTRY).role("owner").secured_table("public.events", "owner").matview_on(
+            "public.mv",
+            "owner",
+            "public.events",
+        );
         assert!(found("tenant-rows-lost", &exempt).is_empty());
         let no_tenant = world("[[matview]]\nname = 'public.mv'")
             .role("owner")

@@ -101,8 +101,7 @@ mod tests {
 
     #[test]
     fn undecided_for_a_superuser_and_for_a_table_that_is_not_there() {
-        let superuser =
-            world(RULES).superuser("app").role("owner").table("public.ledger", "owner");
+        let superuser = world(RULES).superuser("app").role("owner").table("public.ledger", "owner");
         assert_eq!(unjudged("write-allowed", &superuser).len(), 1);
         let missing = world(RULES).role("app");
         assert_eq!(unjudged("write-allowed", &missing).len(), 1);

@@ -51,14 +51,15 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     };
     let (read, project) =
         tokio::join!(read(&endpoint, &registry, &chosen), project::facts(&registry));
-    let mut facts = Facts::new(
+    let facts = Facts::new(
         &registry,
         Err("the views were not looked at".to_owned()),
         Err("the migrations were not looked at".to_owned()),
+    )
+    .with_grants(
+        read.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone()),
+        read.as_ref().ok().map(|read| read.server.read_at),
     );
-    facts.grants =
-        read.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone());
-    facts.read_at = read.as_ref().ok().map(|read| read.server.read_at);
     let judgement = judge(context, &[GateId::Eg4, GateId::Eg7], &facts);
     let data = match &read {
         Ok(read) => Data::CheckGrants(check_grants::rows(&read.grants)),
@@ -81,11 +82,8 @@ pub(super) async fn read(
     registry: &Registry,
     chosen: &Chosen,
 ) -> Result<Read, Failure> {
-    let tables: Vec<QualifiedName> = registry
-        .roles
-        .values()
-        .flat_map(|rules| rules.must_not_write.iter().cloned())
-        .collect();
+    let tables: Vec<QualifiedName> =
+        registry.roles.values().flat_map(|rules| rules.must_not_write.iter().cloned()).collect();
     let (rights, server) = read_rights::read_rights(endpoint, &tables).await?;
     let mut grants = grants::compare(registry, &rights, chosen);
     let wanted = grants::worth_counting(registry, &rights, &grants, &server.role);

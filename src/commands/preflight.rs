@@ -2,10 +2,11 @@
 
 use crate::checks::Facts;
 use crate::commands::diff_registry::depth_for;
-use crate::commands::{Context, judge, judged_outcome, migrate, target_facts};
+use crate::commands::{Context, check_grants, judge, judged_outcome, migrate, target_facts};
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Unjudged;
 use crate::gate::{self, FailOn, GateId};
+use crate::grants::Chosen;
 use crate::judgement::Judgement;
 use crate::migrations::MigrationState;
 use crate::pg::read_snapshot::read_snapshot;
@@ -15,7 +16,7 @@ use crate::report::{Data, Outcome};
 use crate::snapshot::Snapshot;
 
 /// The gates that this version can judge.
-const BUILT: [GateId; 2] = [GateId::Eg1, GateId::Eg3];
+const BUILT: [GateId; 4] = [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg7];
 
 /// Run the gates and print one pass/fail report.
 ///
@@ -23,7 +24,7 @@ const BUILT: [GateId; 2] = [GateId::Eg1, GateId::Eg3];
 /// version judges. A required gate that it does not judge is undecided, exit 3.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Judge this gate and no other; repeatable (EG-1, EG-3, or the slug)
+    /// Judge this gate and no other; repeatable (EG-1 to EG-8, or the slug)
     #[arg(long, value_name = "GATE")]
     pub gate: Vec<GateId>,
 }
@@ -38,15 +39,22 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let registry = project::load(context)?;
     let endpoint = context.endpoint()?;
     let gates = gates(args, &registry);
-    let (snapshot, migrations, project) = tokio::join!(
+    let wants = |wanted: &[GateId]| gates.iter().any(|gate| wanted.contains(gate));
+    let all = Chosen::default();
+    let (snapshot, migrations, grants, project) = tokio::join!(
         read_snapshot(&endpoint, depth_for(&registry)),
-        migrate::read(context, &registry),
+        when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
+        when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry, &all),),
         project::facts(&registry),
     );
     let facts = Facts::new(
         &registry,
         snapshot.as_ref().map_err(|failure| failure.message.clone()),
         migration_state(&snapshot, &migrations),
+    )
+    .with_grants(
+        grants.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone()),
+        grants.as_ref().ok().map(|read| read.server.read_at),
     );
     let judgement =
         with_gates_that_are_not_built(judge(context, &gates, &facts), context.settings.fail_on);
@@ -58,9 +66,20 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     };
     outcome.notes = endpoint.resolved.notes.clone();
     // A registry without migrations is no failure: the gate itself says so.
-    let failure =
-        snapshot.err().or(migrations.err().filter(|failure| failure.kind != FailureKind::Usage));
+    let failure = [snapshot.err(), migrations.err(), grants.err()]
+        .into_iter()
+        .flatten()
+        .find(|failure| failure.kind != FailureKind::Usage);
     Ok(judged_outcome(outcome, context, project, judgement, failure))
+}
+
+/// Reads a source where a gate wants it; the failure of what was not wanted is of kind
+/// usage, and tells nobody anything.
+async fn when<T>(
+    wanted: bool,
+    reading: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    if wanted { reading.await } else { Err(Failure::usage("it was not asked for")) }
 }
 
 /// Returns the state of the migrations, where it is that of the database that was looked at.

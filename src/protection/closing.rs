@@ -126,9 +126,9 @@ fn with_dependents(edges: &[Edge], grantee: Oid) -> Vec<(Reverse<usize>, Edge)> 
             let deepest = found.entry(*edge).or_insert(0);
             let is_deeper = *deepest < depth;
             *deepest = depth.max(*deepest);
-            let is_only = !edges.iter().any(|other| {
-                other.grantee == edge.grantee && other.grantor != edge.grantor
-            });
+            let is_only = !edges
+                .iter()
+                .any(|other| other.grantee == edge.grantee && other.grantor != edge.grantor);
             if is_deeper && is_only && depth < edges.len() {
                 todo.push((edge.grantee, depth + 1));
             }
@@ -194,10 +194,8 @@ fn edges(grants: &[Grant], privilege: Privilege) -> Vec<Edge> {
 /// Returns privileges as `REVOKE` takes them, with their columns where they have any.
 fn list(relation: &Relation, what: &BTreeMap<Privilege, BTreeSet<i16>>) -> String {
     let one = |(privilege, columns): (&Privilege, &BTreeSet<i16>)| {
-        let names: Vec<String> = columns
-            .iter()
-            .map(|number| ways::column_name(relation, *number).to_string())
-            .collect();
+        let names: Vec<String> =
+            columns.iter().map(|number| ways::column_name(relation, *number).to_string()).collect();
         if names.is_empty() {
             privilege.word().to_owned()
         } else {

@@ -23,9 +23,8 @@ pub(super) fn judge(
 ) -> Triggers {
     let has: BTreeSet<Privilege> = entrances.iter().map(|one| one.privilege).collect();
     let refusing = |privilege| {
-        let covers = move |trigger: &&Trigger| {
-            trigger.refuses && trigger.events.contains(&privilege)
-        };
+        let covers =
+            move |trigger: &&Trigger| trigger.refuses && trigger.events.contains(&privilege);
         relation.triggers.iter().filter(covers)
     };
     let (refused, open): (Vec<Privilege>, Vec<Privilege>) =
@@ -36,7 +35,8 @@ pub(super) fn judge(
         if let Some(entrance) = at_owner {
             ways_around.push(as_owner(rights, role, entrance));
         }
-        let not_refused = |privilege: &Privilege| format!("no trigger refuses {}", privilege.word());
+        let not_refused =
+            |privilege: &Privilege| format!("no trigger refuses {}", privilege.word());
         ways_around.extend(open.iter().map(not_refused));
     }
     for privilege in &refused {

@@ -120,12 +120,7 @@ fn collect(
 }
 
 /// Returns the rights that a role has without more ado.
-fn held(
-    rights: &Rights,
-    acting: Oid,
-    relation: &Relation,
-    wanted: &[Privilege],
-) -> Vec<Entrance> {
+fn held(rights: &Rights, acting: Oid, relation: &Relation, wanted: &[Privilege]) -> Vec<Entrance> {
     let mut found = Vec::new();
     for privilege in wanted.iter().copied() {
         let mut add = |holder, source| {

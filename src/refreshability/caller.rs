@@ -54,14 +54,18 @@ pub(super) fn blockers(subject: &Subject<'_>, role: Oid) -> Vec<Blocker> {
             why: "this server is a standby, where nothing can be refreshed".to_owned(),
         });
     }
+    let mut schema_comes_along = false;
     if via(subject, role) == Via::None_ {
         if subject.has_maintain() {
             blockers.push(lacks_maintain(subject, &name));
         } else {
-            blockers.extend(lacks_ownership(subject, role));
+            let ownership = lacks_ownership(subject, role);
+            schema_comes_along = ownership.iter().all(|blocker| blocker.statement.is_some())
+                && rights.may_use_schema(subject.owner(), subject.view.schema);
+            blockers.extend(ownership);
         }
     }
-    if !rights.may_use_schema(role, subject.view.schema) {
+    if !schema_comes_along && !rights.may_use_schema(role, subject.view.schema) {
         let schema = subject.schema();
         blockers.push(Blocker {
             statement: Some(format!("GRANT USAGE ON SCHEMA {schema} TO {name}")),

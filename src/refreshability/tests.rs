@@ -101,6 +101,8 @@ fn rights(version_num: i32) -> Rights {
         FUNCTION,
         Function {
             signature: "s.f(integer)".to_owned(),
+            schema: Identifier::from_catalog("s"),
+            unqualified: Vec::new(),
             owner: BOSS,
             grants: Vec::new(),
             security_definer: false,

@@ -12,6 +12,7 @@ use crate::render::{Appearance, Detail};
 use crate::report::{Data, Report};
 use crate::wording::{plural, wrapped};
 
+mod check_grants;
 mod diff_registry;
 mod inventory;
 mod migrate;
@@ -39,6 +40,7 @@ pub(super) fn render(
         Data::Nothing {} | Data::Demo(_) => {}
         Data::Inventory(rows) => inventory::render(rows, &mut page)?,
         Data::DiffRegistry(rows) => diff_registry::render(rows, &mut page)?,
+        Data::CheckGrants(rows) => check_grants::render(rows, &mut page)?,
         Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,
     }
     for finding in outcome.findings.iter().filter(|_| !is_quiet) {

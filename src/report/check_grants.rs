@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::grants::Grants;
 use crate::ident::{Identifier, QualifiedName, RoleName};
+use crate::refreshability::Via;
 
 /// What `check-grants` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,7 +30,7 @@ pub struct RefreshabilityRow {
     /// Whether it can, as it is now; `None`: cannot be told.
     pub can_refresh: Option<bool>,
     /// By what right: `owner`, `member`, `maintain`, `superuser` or `none`.
-    pub via: &'static str,
+    pub via: Via,
     /// Whether it could after `SET ROLE`.
     pub after_set_role: bool,
     /// The role that it would have to set.
@@ -135,7 +136,7 @@ fn refreshability_row(refreshes: &crate::grants::RoleRefreshes) -> Refreshabilit
         view: judged.view.clone(),
         required: refreshes.required,
         can_refresh: judged.can_refresh,
-        via: judged.via.word(),
+        via: judged.via,
         after_set_role: judged.after_set_role.is_some(),
         set_role: judged.after_set_role.clone(),
         blockers: judged

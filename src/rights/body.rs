@@ -59,6 +59,11 @@ pub fn look_into(language: &str, body: &str) -> BodyFacts {
 const BELOW_ERROR: [&str; 5] = ["debug", "log", "info", "notice", "warning"];
 
 impl BodyFacts {
+    /// Tells whether the outcome may differ between two sessions of the same role.
+    pub const fn depends_on_session(&self) -> bool {
+        self.reads_setting || self.reads_session_user
+    }
+
     /// Adds what another body shows.
     pub fn merge(&mut self, other: &Self) {
         self.reads_setting |= other.reads_setting;
@@ -99,9 +104,7 @@ fn unqualified(tokens: &[Token]) -> BTreeSet<String> {
         let cast_to = at >= 2 && tokens[at - 2..at] == [Token::Mark(':'), Token::Mark(':')];
         let named = behind == Some(&Token::Mark('('))
             || cast_to
-            || before
-                .and_then(Token::word)
-                .is_some_and(|word| BEFORE_A_RELATION.contains(&word));
+            || before.and_then(Token::word).is_some_and(|word| BEFORE_A_RELATION.contains(&word));
         if named && !is_part {
             names.insert(name.clone());
         }
@@ -259,7 +262,9 @@ mod tests {
         assert!(plpgsql("BEGIN EXECUTE 'SELECT Current_Setting(''a.b'')'; END").reads_setting);
         assert!(plpgsql("BEGIN PERFORM 1 FROM pg_settings; END").reads_setting);
         assert!(look_into("plpython3u", "plpy.execute('select current_setting(1)')").reads_setting);
-        assert!(!plpgsql("BEGIN -- current_setting\n RETURN my_current_setting(); END").reads_setting);
+        assert!(
+            !plpgsql("BEGIN -- current_setting\n RETURN my_current_setting(); END").reads_setting
+        );
         assert!(look_into("sql", "SELECT session_user").reads_session_user);
         assert!(!look_into("sql", "SELECT current_user").reads_session_user);
         let facts = look_into("sql", "SELECT set_config('row_security', 'on', true)");

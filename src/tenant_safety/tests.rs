@@ -116,6 +116,8 @@ impl Facts {
         self.next += 1;
         let mut function = Function {
             signature: "s.f(integer)".into(),
+            schema: Identifier::from_catalog("s"),
+            unqualified: Vec::new(),
             owner: OWNER,
             grants: Vec::new(),
             security_definer: false,

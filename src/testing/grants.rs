@@ -19,8 +19,10 @@ pub(crate) struct World {
 }
 
 /// Makes a world with a registry, everything after `version = 1`.
+#[expect(clippy::field_reassign_with_default, reason = "one field is private")]
 pub(crate) fn world(registry: &str) -> World {
-    let mut rights = Rights { version_num: 150_018, ..Rights::default() };
+    let mut rights = Rights::default();
+    rights.version_num = 150_018;
     let everybody = |privilege| Grant { grantee: PUBLIC, privilege, grantor: 1 };
     let public = Schema {
         name: Identifier::from_catalog("public"),
@@ -188,8 +190,8 @@ impl World {
         let rights = self.rights.clone().indexed();
         let grants = grants::compare(&registry, &rights, &Chosen::default());
         let missing = || "not looked".to_owned();
-        let mut facts = Facts::new(&registry, Err(missing()), Err(missing()));
-        facts.grants = Ok(&grants);
+        let facts =
+            Facts::new(&registry, Err(missing()), Err(missing())).with_grants(Ok(&grants), None);
         take(checks::run(&[GateId::Eg4, GateId::Eg7], &facts))
     }
 }

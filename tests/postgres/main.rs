@@ -17,4 +17,5 @@ mod migrate_interrupted;
 mod migrate_together;
 mod preflight;
 mod read_only;
+mod refreshability;
 mod throwaway;

@@ -137,7 +137,7 @@ fn a_removed_file_is_unknown_and_nothing_more_is_applied() {
     let unknown = &report["data"]["migrations"]["unknown"];
     assert_eq!((&unknown[0]["id"], &unknown[0]["description"]), (&json!("1"), &json!("one")));
     assert!(findings(&report).iter().any(|one| one.starts_with("migration-unknown ")));
-    migrate("up", &project, &database).exits(1).says("the project does not have");
+    migrate("up", &project, &database).exits(1).says("1 migration of the ledger");
     assert!(!has_table(&database, "three"));
 }
 

@@ -1,7 +1,9 @@
 //! The commands that look do not write: the server counts transactions that change
 //! something, and counts none.
 
-use crate::support::{Project, TestDatabase, driftgate};
+use crate::support::poll::until;
+use crate::support::session::Session;
+use crate::support::{Project, TestDatabase, driftgate, server};
 
 const LOOKING: [&[&str]; 6] = [
     &["inventory"],
@@ -61,6 +63,27 @@ fn looking_as_a_superuser_leaves_every_row_and_object_as_it_was() {
         driftgate(arguments).project(&project).database(&database.url()).run().exits(0);
     }
     assert_eq!(state(&database), before);
+}
+
+#[test]
+fn looking_takes_no_transaction_id_of_an_own_server() {
+    let (server, project) = (server::own(), Project::reference());
+    let mut session = Session::connect(&server.url);
+    // The server's own workers take ids too.
+    session.run("ALTER SYSTEM SET autovacuum = off");
+    session.run("SELECT pg_reload_conf()");
+    until("a server that does nothing by itself", || {
+        let workers = "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'autovacuum%'";
+        (session.value("SHOW autovacuum") == "off" && session.value(workers) == "0").then_some(())
+    });
+    driftgate(["migrate", "up"]).project(&project).database(&server.url).run().exits(0);
+    session.run(&project.file("demo/seed.sql"));
+    let next_id = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
+    let before = session.value(next_id);
+    for arguments in LOOKING {
+        driftgate(arguments).project(&project).database(&server.url).run().exits(0);
+    }
+    assert_eq!(session.value(next_id), before);
 }
 
 #[test]

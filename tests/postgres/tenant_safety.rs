@@ -22,7 +22,7 @@ use shapes::Shape;
 const ALL: &str = "A,B,C";
 
 /// The roles, by the names that the shapes know them by.
-const ROLES: [&str; 9] = [
+const ROLES: [&str; 11] = [
     "table_owner",
     "bound",
     "exempt",
@@ -31,6 +31,8 @@ const ROLES: [&str; 9] = [
     "set_only",
     "exempt_member",
     "group",
+    "all_reader",
+    "database_owner",
     "other",
 ];
 
@@ -63,6 +65,7 @@ impl Fixture {
         let fixture = Self { database, reader, words, major, shapes: shapes::on(major) };
         fixture.database.close_to_the_public();
         session.run(&fixture.spell(ROLE_SETUP));
+        session.run(&fixture.spell(if major < 14 { "" } else { FROM_14 }));
         session.run(&fixture.spell(if major < 16 { SET_ONLY_BEFORE_16 } else { SET_ONLY }));
         session.run(&fixture.spell(include_str!("tenant_safety/base.sql")));
         for shape in &fixture.shapes {
@@ -127,7 +130,10 @@ const ROLE_SETUP: &str = "
     GRANT {table_owner} TO {member};
     GRANT {exempt} TO {exempt_member};
     GRANT {group} TO {bound};
+    ALTER DATABASE {database} OWNER TO {database_owner};
     GRANT CONNECT ON DATABASE {database} TO {everyone}, {reader}";
+
+const FROM_14: &str = "GRANT pg_read_all_data TO {all_reader}";
 
 const SET_ONLY_BEFORE_16: &str = "
     ALTER ROLE {set_only} NOINHERIT;

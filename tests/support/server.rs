@@ -25,7 +25,7 @@ pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| match std::env::var("DRIFTGATE_TEST_SERVER") {
         Ok(url) if !url.is_empty() => Server { url, _child: None },
-        _ => start(),
+        _ => own(),
     })
 }
 
@@ -51,8 +51,9 @@ fn place_and_query() -> (&'static str, &'static str) {
 
 const NO_URL: &str = "DRIFTGATE_TEST_SERVER is a URL; run the tests with scripts/test";
 
-/// Starts a server; it ends when its input does, which is when this process does.
-fn start() -> Server {
+/// Starts a server that nobody else uses; it ends when its input does: when it is dropped,
+/// and at the latest when this process ends. Of the major under test where one is.
+pub(crate) fn own() -> Server {
     let major = std::env::var("DRIFTGATE_TEST_MAJOR").unwrap_or_else(|_| "system".to_owned());
     let mut child = Command::new(repository().join("scripts/pg"))
         .arg(major)

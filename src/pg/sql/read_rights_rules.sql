@@ -4,8 +4,8 @@
 -- Columns: view, named (oids as text: the relations in its FROM; pg_depend alone also has
 --   those that a constant of type regclass or a function's row type refers to),
 --   reads_setting, reads_user, uses_whole_rows; reader, read (oid), columns (those that
---   are used); caller, called (oid of a
---   function); index_of (a materialized view), called by one of its indexes.
+--   are used); caller, called (oid of a function); index_of (a materialized view), called
+--   (by one of its indexes).
 -- Versions: 13 to 18. In all of them SQLValueFunction 9 is CURRENT_ROLE, 10 CURRENT_USER,
 --   11 USER and 12 SESSION_USER. A refresh runs as the owner, but session_user stays the
 --   caller's: it is counted as a setting, too. The views of the system that show each role
@@ -52,7 +52,7 @@ SELECT t.view::int8 AS view,
            AND c.relpersistence <> 't'
            AND n.nspname NOT IN ('pg_catalog', 'information_schema')
         OFFSET 0) t
- CROSS JOIN LATERAL (SELECT array_agg(DISTINCT split_part(p.part, ' ', 1)) AS named
+ CROSS JOIN LATERAL (SELECT coalesce(array_agg(DISTINCT split_part(p.part, ' ', 1)), '{}') AS named
                        FROM unnest(string_to_array(t.tree, ':relid ')) WITH ORDINALITY
                             p (part, n)
                       WHERE p.n > 1) l

@@ -35,7 +35,7 @@ fn refreshability(rows: &[RefreshabilityRow], page: &mut Page<'_>) -> io::Result
                 row.view.to_string(),
                 row.role.to_string(),
                 can(row).to_owned(),
-                row.via.to_owned(),
+                row.via.as_str().to_owned(),
                 if row.required { "yes" } else { "-" }.to_owned(),
             ]
         })?;
@@ -55,7 +55,7 @@ fn refreshability(rows: &[RefreshabilityRow], page: &mut Page<'_>) -> io::Result
         ];
         table::write(page, &columns, &roles, |(role, rows)| {
             let able = rows.iter().filter(|row| row.can_refresh == Some(true));
-            let mut via: Vec<&str> = able.clone().map(|row| row.via).collect();
+            let mut via: Vec<&str> = able.clone().map(|row| row.via.as_str()).collect();
             via.sort_unstable();
             via.dedup();
             let must = rows.iter().filter(|row| row.required);
@@ -146,12 +146,8 @@ fn protection(rows: &[ProtectionRow], page: &mut Page<'_>) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    let columns = [
-        Column::left("TABLE"),
-        Column::left("ROLE"),
-        Column::left("WRITING"),
-        Column::left("VIA"),
-    ];
+    let columns =
+        [Column::left("TABLE"), Column::left("ROLE"), Column::left("WRITING"), Column::left("VIA")];
     table::write(page, &columns, rows, |row| {
         let via = if row.via.is_empty() { "-".to_owned() } else { row.via.join(", ") };
         vec![row.table.to_string(), row.role.to_string(), row.level.to_owned(), via]

@@ -48,8 +48,12 @@ pub(super) const CALLERS: [Caller; 22] = [
     caller("superuser", Via::Superuser, "ALTER ROLE {superuser} SUPERUSER"),
     caller("member", Via::Member, "GRANT {owner} TO {member}"),
     caller("deep_member", Via::Member, "GRANT {member} TO {deep_member}"),
-    caller("noinherit", Via::None_, "ALTER ROLE {noinherit} NOINHERIT; GRANT {owner} TO {noinherit}")
-        .becomes("owner"),
+    caller(
+        "noinherit",
+        Via::None_,
+        "ALTER ROLE {noinherit} NOINHERIT; GRANT {owner} TO {noinherit}",
+    )
+    .becomes("owner"),
     caller(
         "member_of_noinherit",
         Via::None_,

@@ -110,14 +110,17 @@ pub(super) const SHAPES: [Shape; 37] = [
     fine("function_in_a_view_allowed", "SELECT a, b FROM base.calling_allowed"),
     untold("function_in_an_unused_column", "SELECT a FROM base.calling"),
     broken("function_in_an_index", "SELECT a FROM base.readable").then(
-        "CREATE INDEX ON {view} (base.fixed(a))",
+        "GRANT EXECUTE ON FUNCTION base.fixed(int) TO {owner};
+         CREATE INDEX ON {view} (base.fixed(a));
+         REVOKE EXECUTE ON FUNCTION base.fixed(int) FROM {owner}",
     ),
     fine("upstream", "SELECT a, b FROM base.upstream"),
     broken("upstream_hidden", "SELECT a, b FROM base.upstream_hidden"),
     fine("of_a_superuser", "SELECT a, base.guarded(b) AS b FROM base.hidden").owned_by("superuser"),
-    fine("of_an_all_reader", "SELECT a, b FROM base.hidden").owned_by("all_reader").since(14).with(
-        "GRANT pg_read_all_data TO {all_reader}",
-    ),
+    fine("of_an_all_reader", "SELECT a, b FROM base.hidden")
+        .owned_by("all_reader")
+        .since(14)
+        .with("GRANT pg_read_all_data TO {all_reader}"),
 ];
 
 /// A view that its owner may not touch: a concurrent refresh merges rows into it.

@@ -25,6 +25,11 @@ CREATE TABLE base.without_policy AS TABLE base.plain;
 CREATE TABLE base.for_others AS TABLE base.plain;
 CREATE TABLE base.for_writers AS TABLE base.plain;
 CREATE TABLE base.only_restricted AS TABLE base.plain;
+CREATE TABLE base.closed AS TABLE base.plain;
+CREATE TABLE base.null_policy AS TABLE base.plain;
+CREATE TABLE base.opened_and_closed AS TABLE base.plain;
+-- A policy that hides nothing, which only the rows can tell.
+CREATE TABLE base.not_null AS TABLE base.plain;
 -- A policy that asks another table, one that calls a function, one that asks for the role.
 CREATE TABLE base.by_lookup AS TABLE base.plain;
 CREATE TABLE base.by_function AS TABLE base.plain;
@@ -54,6 +59,11 @@ CREATE POLICY p ON base.for_others TO {exempt}
   USING (tenant_id = current_setting('app.tenant', true));
 CREATE POLICY p ON base.for_writers FOR UPDATE USING (true);
 CREATE POLICY p ON base.only_restricted AS RESTRICTIVE USING (true);
+CREATE POLICY p ON base.closed USING (false);
+CREATE POLICY p ON base.null_policy USING (NULL::boolean);
+CREATE POLICY p ON base.opened_and_closed USING (true);
+CREATE POLICY r ON base.opened_and_closed AS RESTRICTIVE USING (false);
+CREATE POLICY p ON base.not_null USING (tenant_id IS NOT NULL);
 CREATE POLICY p ON base.by_lookup USING (EXISTS (
   SELECT FROM base.tenants t WHERE t.tenant_id = by_lookup.tenant_id AND t.login = current_user));
 CREATE POLICY p ON base.by_function USING (tenant_id = base.tenant());

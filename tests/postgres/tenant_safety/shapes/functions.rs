@@ -72,6 +72,20 @@ pub(super) const SHAPES: &[Shape] = &[
             "CREATE FUNCTION f(text, boolean) RETURNS text LANGUAGE internal STABLE STRICT
                AS 'show_config_by_name_missing_ok'",
         ),
+    opaque("text_put_together", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
+        "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql STABLE AS $$
+           DECLARE t text;
+           BEGIN EXECUTE 'SELECT current' || '_setting(''app.tenant'', true)' INTO t; RETURN t; END $$",
+    ),
+    opaque("show_in_a_function", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
+        "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql STABLE AS $$
+           DECLARE t text;
+           BEGIN EXECUTE 'SHOW app.tenant' INTO t; RETURN t; END $$",
+    ),
+    opaque("function_with_a_setting_of_its_own", "SELECT * FROM f() tenant_id").with(
+        "CREATE FUNCTION f() RETURNS SETOF text LANGUAGE sql STABLE SET app.tenant = 'A'
+           AS 'SELECT tenant_id FROM base.secured'",
+    ),
     // Functions that undo the guard.
     setting("function_with_row_security_on", "SELECT * FROM f() tenant_id").with(
         "CREATE FUNCTION f() RETURNS SETOF text LANGUAGE sql STABLE SET row_security = on
@@ -84,6 +98,13 @@ pub(super) const SHAPES: &[Shape] = &[
              RETURN QUERY SELECT tenant_id FROM base.secured;
            END $$",
     ),
+    setting("definer_with_row_security_off", "SELECT * FROM f() tenant_id")
+        .with(
+            "CREATE FUNCTION f() RETURNS SETOF text LANGUAGE sql STABLE SECURITY DEFINER
+               SET row_security = off AS 'SELECT tenant_id FROM base.secured';
+             ALTER FUNCTION f() OWNER TO {exempt}",
+        )
+        .too_cautious("a function that names row_security is taken to undo the guard"),
     // Functions that no call names.
     setting("operator", "SELECT * FROM base.plain WHERE tenant_id === 'x'").with(
         "CREATE FUNCTION f(text, text) RETURNS boolean LANGUAGE sql STABLE

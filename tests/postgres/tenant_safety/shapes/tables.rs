@@ -39,6 +39,7 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     rls("union", "SELECT * FROM base.secured UNION ALL SELECT * FROM base.forced"),
     rls("whole_row", "SELECT (s).tenant_id, s::text AS row FROM base.secured s"),
+    rls("only", "SELECT * FROM ONLY base.secured"),
     rls("no_column", "SELECT p.* FROM base.plain p WHERE 3 < (SELECT count(*) FROM base.secured)"),
     rls("left_join", "SELECT s.* FROM base.plain p LEFT JOIN base.secured s USING (tenant_id, n)"),
     rls("table_sample", "SELECT * FROM base.secured TABLESAMPLE SYSTEM (100)"),
@@ -51,12 +52,23 @@ pub(super) const SHAPES: &[Shape] = &[
     rls("by_member_when_forced", "SELECT * FROM base.forced").owned_by("member"),
     rls("by_member_without_inherit", "SELECT * FROM base.secured").owned_by("set_only"),
     rls("by_member_of_exempt_role", "SELECT * FROM base.secured").owned_by("exempt_member"),
+    rls("by_reader_of_all_data", "SELECT * FROM base.secured").owned_by("all_reader").since(14),
+    clear("by_database_owner", "SELECT * FROM t").owned_by("database_owner").since(14).with(
+        "CREATE TABLE t AS TABLE base.plain;
+         ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+         ALTER TABLE t OWNER TO pg_database_owner",
+    ),
     // What the policies say.
     rls("lenient_policy", "SELECT * FROM base.lenient"),
     rls("no_policy", "SELECT * FROM base.without_policy"),
     rls("policy_for_another_role", "SELECT * FROM base.for_others"),
     rls("policy_for_writers", "SELECT * FROM base.for_writers"),
     rls("only_a_restrictive_policy", "SELECT * FROM base.only_restricted"),
+    rls("policy_that_is_never_true", "SELECT * FROM base.closed"),
+    rls("policy_that_is_null", "SELECT * FROM base.null_policy"),
+    rls("open_and_closed", "SELECT * FROM base.opened_and_closed"),
+    rls("policy_that_holds_for_every_row", "SELECT * FROM base.not_null")
+        .too_cautious("whether a condition holds for the rows of the moment is not looked at"),
     rls("policy_with_a_lookup", "SELECT * FROM base.by_lookup"),
     rls("policy_with_a_function", "SELECT * FROM base.by_function"),
     rls("policy_with_the_user", "SELECT * FROM base.by_user"),

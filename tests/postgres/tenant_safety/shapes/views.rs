@@ -41,6 +41,10 @@ pub(super) const SHAPES: &[Shape] = &[
         "CREATE VIEW v AS SELECT * FROM base.secured;
          ALTER VIEW v OWNER TO {exempt}",
     ),
+    rls("whole_row_of_a_view", "SELECT (v.row).tenant_id, v FROM v").with(
+        "CREATE VIEW v AS SELECT s AS row FROM base.secured s;
+         ALTER VIEW v OWNER TO {bound}",
+    ),
     // Views that read with the rights of whoever asks.
     rls("invoker_view", "SELECT * FROM v").since(15).with(
         "CREATE VIEW v WITH (security_invoker) AS SELECT * FROM base.secured;

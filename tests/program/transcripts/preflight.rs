@@ -1,0 +1,71 @@
+//! `preflight`, as a reader sees it.
+
+use snapbox::str;
+
+use super::{DRIFT, assert_transcript};
+
+#[test]
+fn that_passes() {
+    assert_transcript(
+        &["preflight"],
+        0,
+        "",
+        str![[r#"
+[URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
+
+EG-1 pass      the database is at the one head of its migrations: 5 checks,
+               nothing found
+EG-3 pass      the live views are those of the registry, as declared: 8 checks,
+               nothing found
+
+pass: 0 errors, 0 warnings (exit 0)
+
+"#]],
+    );
+}
+
+#[test]
+fn that_fails() {
+    assert_transcript(
+        &["preflight"],
+        1,
+        DRIFT,
+        str![[r#"
+[URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
+
+error [view-unregistered] public.mv_by_hand
+  public.mv_by_hand is in the database, but not registered
+  remedy: register it in registry.toml, ignore it there under [database] ignore,
+    or drop it; whether a migration creates it was not looked for
+
+error [concurrent-unfit] public.mv_realtime_revenue
+  public.mv_realtime_revenue cannot be refreshed concurrently: it has no valid
+  unique index on columns alone, without a WHERE
+  at registry.toml:70
+  remedy: create the declared key
+    CREATE UNIQUE INDEX CONCURRENTLY ON public.mv_realtime_revenue (tenant_id);
+
+error [unique-key-drift] public.mv_realtime_revenue
+  no valid unique index of public.mv_realtime_revenue is on (tenant_id)
+  at registry.toml:70
+  remedy: create the key, or correct the registry
+    CREATE UNIQUE INDEX CONCURRENTLY ON public.mv_realtime_revenue (tenant_id);
+
+error [view-missing] public.mv_reconciliation_status
+  public.mv_reconciliation_status is registered, but the database does not have
+  it
+  at registry.toml:78
+  remedy: deploy the migration that creates it, or find out who dropped it;
+    whether the migrations create it was not looked for
+    $ driftgate migrate status
+
+EG-1 pass      the database is at the one head of its migrations: 5 checks,
+               nothing found
+EG-3 fail      4 errors; wanted: the live views are those of the registry, as
+               declared
+
+fail: 4 errors, 0 warnings (exit 1)
+
+"#]],
+    );
+}
