@@ -31,13 +31,13 @@ pub struct Refreshability {
     pub view: QualifiedName,
     /// Whether the refresh succeeds, as far as rights go; `None` where that cannot be told.
     pub can_refresh: Option<bool>,
-    /// Why it cannot be told.
+    /// Why it cannot be told, or what else might stand in the way.
     pub unsure: Option<String>,
     /// What lets the role ask for it, whether or not the refresh then succeeds.
     pub via: Via,
     /// A role to which it could `SET ROLE` and then refresh, where it may not by itself.
     pub after_set_role: Option<RoleName>,
-    /// What stands in the way; where [`can_refresh`](Self::can_refresh) is `None`, what may.
+    /// What stands in the way, and last what might, where [`unsure`](Self::unsure) says so.
     pub blockers: Vec<Blocker>,
     /// What has rights of its own that were not followed: the bodies of functions, and the
     /// servers of foreign tables.
@@ -121,10 +121,10 @@ pub fn judge(rights: &Rights, role: Oid, view: Oid, mode: RefreshMode) -> Refres
     }
     let chain = chain::judge(&subject, mode);
     judged.via = caller::via(&subject, role);
-    judged.blockers = caller::blockers(&subject, role);
+    judged.blockers = caller::blockers(&subject, role, mode);
     let is_blocked = !judged.blockers.is_empty() || !chain.blockers.is_empty();
     if is_blocked && chain.blockers.is_empty() && !rights.in_recovery {
-        judged.after_set_role = caller::after_set_role(&subject, role);
+        judged.after_set_role = caller::after_set_role(&subject, role, mode);
     }
     judged.can_refresh = match is_blocked {
         true => Some(false),
@@ -132,8 +132,8 @@ pub fn judge(rights: &Rights, role: Oid, view: Oid, mode: RefreshMode) -> Refres
         false => None,
     };
     judged.blockers.extend(chain.blockers);
-    if judged.can_refresh.is_none() {
-        judged.blockers.extend(chain.possible);
+    judged.blockers.extend(chain.possible);
+    if !chain.unsure.is_empty() {
         judged.unsure = Some(chain.unsure.into_iter().collect::<Vec<_>>().join("; "));
     }
     judged.blockers = leave_out_inherited(rights, judged.blockers);

@@ -302,6 +302,9 @@ pub struct Rights {
     pub schemas: BTreeMap<Oid, Schema>,
     /// The relations that matter.
     pub relations: BTreeMap<Oid, Relation>,
+    /// The foreign tables among the partitions and children of a table, at any depth: who
+    /// reads it reads them, and no query names them.
+    pub foreign_parts: BTreeMap<Oid, Vec<QualifiedName>>,
     /// What each view and materialized view reads and calls.
     pub rules: BTreeMap<Oid, Rule>,
     /// The functions that the indexes of each materialized view call; a refresh builds

@@ -107,7 +107,8 @@ pub struct TenantSafety {
     /// The user's functions that are called, by their signatures; their bodies are not
     /// followed.
     pub functions: Vec<String>,
-    /// The foreign tables that are read; what the other server leaves out is not known.
+    /// The foreign tables that are read, also as partitions and children of a table; what
+    /// the other server leaves out is not known.
     pub foreign_tables: Vec<QualifiedName>,
     /// The tables whose policies bind and let every row through: the guard would raise a
     /// false alarm.
@@ -120,13 +121,12 @@ pub struct TenantSafety {
 
 /// Classifies every materialized view.
 ///
-/// Errs on the side of caution: a table counts as read wherever the catalog links a query to
-/// it, and that is also where a function of the query returns rows of the table's type (15
-/// and later) and where the query holds the table's name as a `regclass` constant.
+/// What cannot be seen through makes a view [`SafetyClass::Opaque`] at least: the user's own
+/// functions, whose bodies are not followed, foreign tables, and views of the system.
 ///
-/// What it cannot see: calls within the bodies of functions (the view is at least
-/// [`SafetyClass::Opaque`] for the outer call), and functions behind the operators that a
-/// built-in looks up at run time for the elements of an array, a range or a row.
+/// Not seen at all is what a query does not name: the check of a domain where the query turns
+/// errors into NULL, the user's own operator class behind the elements of an array, a range
+/// or a row, and built-ins whose result follows a setting such as `TimeZone` or `DateStyle`.
 pub fn classify(rights: &Rights) -> BTreeMap<Oid, TenantSafety> {
     let walks: BTreeMap<Oid, Walk<'_>> =
         rights.matviews().map(|(oid, matview)| (oid, Walk::of(rights, oid, matview))).collect();
@@ -168,6 +168,7 @@ impl<'r> Walk<'r> {
             walk.reads_user |= rule.reads_user;
             rule.calls.iter().for_each(|function| walk.calls(rights, *function));
             for read in rule.reads.keys() {
+                walk.foreign_tables.extend(rights.foreign_parts.get(read).into_iter().flatten());
                 match rights.relations.get(read) {
                     None => _ = walk.missing.insert(Missing::Relation(*read)),
                     Some(table) => match table.kind {

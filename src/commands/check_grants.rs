@@ -7,8 +7,9 @@ use crate::failure::Failure;
 use crate::gate::GateId;
 use crate::grants::{self, Chosen, Grants};
 use crate::ident::{QualifiedName, RoleName};
+use crate::pg::count_tenants;
+use crate::pg::read_rights::{self, Scope};
 use crate::pg::session::Endpoint;
-use crate::pg::{count_tenants, read_rights};
 use crate::project;
 use crate::registry::Registry;
 use crate::report::{Data, Outcome, TargetFacts, check_grants};
@@ -84,7 +85,7 @@ pub(super) async fn read(
 ) -> Result<Read, Failure> {
     let tables: Vec<QualifiedName> =
         registry.roles.values().flat_map(|rules| rules.must_not_write.iter().cloned()).collect();
-    let (rights, server) = read_rights::read_rights(endpoint, &tables).await?;
+    let (rights, server) = read_rights::read_rights(endpoint, Scope::Everything(&tables)).await?;
     let mut grants = grants::compare(registry, &rights, chosen);
     let wanted = grants::worth_counting(registry, &rights, &grants, &server.role);
     if !wanted.is_empty() {

@@ -34,9 +34,18 @@ macro_rules! catalog {
 /// The first version with privileges on settings.
 const PARAMETER_PRIVILEGES: i32 = 150_000;
 
-/// Reads the rights of every role on the views, what they read, and some further tables.
-///
-/// A table that does not exist is left out.
+/// How much of the rights is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// All of it, with these tables besides what views read; one that does not exist is
+    /// left out.
+    Everything(&'a [QualifiedName]),
+    /// What [`classify`](crate::tenant_safety::classify) needs: no grants and no columns of
+    /// relations, which are most of the memory where there are many views.
+    TenantSafety,
+}
+
+/// Reads the rights of every role on the views, and on what they read.
 ///
 /// # Errors
 ///
@@ -44,13 +53,15 @@ const PARAMETER_PRIVILEGES: i32 = 150_000;
 /// returned.
 pub async fn read_rights(
     endpoint: &Endpoint,
-    tables: &[QualifiedName],
+    scope: Scope<'_>,
 ) -> Result<(Rights, ServerFacts), Failure> {
     let mut session = Session::connect(endpoint).await?;
     let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
     let server = transaction.server().clone();
-    let mut reading = Reading::default();
-    name_tables(&mut transaction, tables).await?;
+    let mut reading = Reading { is_lean: scope == Scope::TenantSafety, ..Reading::default() };
+    if let Scope::Everything(tables) = scope {
+        name_tables(&mut transaction, tables).await?;
+    }
     let message = if server.version_num < PARAMETER_PRIVILEGES {
         catalog!()
     } else {
@@ -87,6 +98,8 @@ async fn name_tables(
 #[derive(Debug, Default)]
 struct Reading {
     rights: Rights,
+    /// Whether grants and columns of relations are left out.
+    is_lean: bool,
     /// The relations in the query of each view; `pg_depend` names more.
     named: BTreeMap<Oid, BTreeSet<Oid>>,
     /// What the body of each function shows.
@@ -116,7 +129,11 @@ impl Reading {
                 rights.schemas.insert(key()?, rows::schema(row)?);
             }
             "relation" => {
-                rights.relations.insert(key()?, rows::relation(row)?);
+                let mut relation = rows::relation(row)?;
+                if self.is_lean {
+                    (relation.grants, relation.columns) = (Vec::new(), BTreeMap::new());
+                }
+                rights.relations.insert(key()?, relation);
             }
             "of_relation" => {
                 if let Some(relation) = rights.relations.get_mut(&key()?) {
@@ -138,7 +155,8 @@ impl Reading {
                 let read = rows::oid(row, "read")?;
                 let is_named = self.named.get(&key()?).is_some_and(|named| named.contains(&read));
                 if let Some(rule) = rights.rules.get_mut(&key()?).filter(|_| is_named) {
-                    rule.reads.insert(read, rows::columns(row)?);
+                    let columns = if self.is_lean { BTreeSet::new() } else { rows::columns(row)? };
+                    rule.reads.insert(read, columns);
                 }
             }
             "caller" => {
@@ -180,7 +198,9 @@ impl Reading {
     fn take_policy(&mut self, relation: Oid, row: PolicyRow) {
         let PolicyRow { mut policy, calls } = row;
         policy.reads_setting |= self.bodies_of(&calls).any(BodyFacts::depends_on_session);
-        self.guard(relation).map(|(policies, _)| policies.push(policy));
+        if let Some((policies, _)) = self.guard(relation) {
+            policies.push(policy);
+        }
     }
 
     fn take_trigger(&mut self, relation: Oid, row: TriggerRow) {
@@ -190,7 +210,9 @@ impl Reading {
         trigger.refuses = self
             .bodies_of(&[function])
             .any(|body| body.raises || (for_each_row && body.returns_null));
-        self.guard(relation).map(|(_, triggers)| triggers.push(trigger));
+        if let Some((_, triggers)) = self.guard(relation) {
+            triggers.push(trigger);
+        }
     }
 
     fn bodies_of<'a>(&'a self, calls: &'a [Oid]) -> impl Iterator<Item = &'a BodyFacts> {

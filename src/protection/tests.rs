@@ -535,7 +535,9 @@ fn each_kind_of_filter_counts_for_a_plain_view() {
         let mut rights = facts();
         rights.query(MATVIEW, "mv", RelationKind::Matview, &[TABLE]);
         rights.query(VIEW, "v", RelationKind::View, &[MATVIEW]);
-        rights.functions.insert(50, function(true));
+        let everybody = Grant { grantee: PUBLIC, privilege: Privilege::Execute, grantor: OWNER };
+        let called = Function { grants: vec![everybody], ..function(true) };
+        rights.functions.insert(50, called);
         rights.grant(VIEW, Privilege::Select, APP);
         assert_eq!(rights.app_sees(&[MATVIEW]).len(), 1);
         change(rights.rules.get_mut(&VIEW).expect("it was made"));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Blocker, Subject, Via};
 use crate::ident::RoleName;
+use crate::registry::RefreshMode;
 use crate::rights::{Oid, Privilege, Rights};
 
 /// The first version on which a membership says for itself whether it is inherited.
@@ -41,7 +42,7 @@ fn owner_has_maintain(subject: &Subject<'_>) -> bool {
 }
 
 /// Returns what keeps a role from asking for a refresh, the server included.
-pub(super) fn blockers(subject: &Subject<'_>, role: Oid) -> Vec<Blocker> {
+pub(super) fn blockers(subject: &Subject<'_>, role: Oid, mode: RefreshMode) -> Vec<Blocker> {
     let rights = subject.rights;
     let name = rights.role_name(role);
     let mut blockers = Vec::new();
@@ -60,8 +61,10 @@ pub(super) fn blockers(subject: &Subject<'_>, role: Oid) -> Vec<Blocker> {
             blockers.push(lacks_maintain(subject, &name));
         } else {
             let ownership = lacks_ownership(subject, role);
+            // A concurrent refresh asks it of the owner as well, who passes it on.
             schema_comes_along = ownership.iter().all(|blocker| blocker.statement.is_some())
-                && rights.may_use_schema(subject.owner(), subject.view.schema);
+                && (mode == RefreshMode::Concurrently
+                    || rights.may_use_schema(subject.owner(), subject.view.schema));
             blockers.extend(ownership);
         }
     }
@@ -80,11 +83,15 @@ pub(super) fn blockers(subject: &Subject<'_>, role: Oid) -> Vec<Blocker> {
 
 /// Returns a role to which `role` may `SET ROLE`, and which may ask for the refresh: the
 /// owner before others, and superusers last.
-pub(super) fn after_set_role(subject: &Subject<'_>, role: Oid) -> Option<RoleName> {
+pub(super) fn after_set_role(
+    subject: &Subject<'_>,
+    role: Oid,
+    mode: RefreshMode,
+) -> Option<RoleName> {
     let rights = subject.rights;
     rights
         .may_become_which(role)
-        .filter(|to| blockers(subject, *to).is_empty())
+        .filter(|to| blockers(subject, *to, mode).is_empty())
         .map(|to| (to != subject.owner(), rights.is_superuser(to), rights.role_name(to)))
         .min()
         .map(|(_, _, name)| name)

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::needs::{self, Call, Reading};
+use super::needs::{self, Call, Reading, When};
 use super::{Blocker, Chain, Subject};
 use crate::registry::RefreshMode;
 use crate::rights::{Oid, Privilege, Relation, RelationKind};
@@ -16,7 +16,7 @@ const MERGING: [Privilege; 3] = [Privilege::Select, Privilege::Insert, Privilege
 
 /// Collects what is missing behind a view.
 pub(super) fn judge(subject: &Subject<'_>, mode: RefreshMode) -> Chain {
-    let needs = needs::of(subject);
+    let needs = needs::of(subject, mode);
     let mut chain = Chain::default();
     for ((role, relation), reading) in &needs.reads {
         chain.read(subject, *role, *relation, reading);
@@ -90,16 +90,16 @@ impl Chain {
             format!("FUNCTION {signature}"),
             format!("{named_by} calls it, and functions run as {}", owner_of(subject)),
         );
-        if call.is_certain {
-            self.blockers.push(blocker);
-        } else {
-            self.unsure.insert(format!(
-                "{named_by} calls {signature}, which {} may not call, and not all of its columns \
-                 are used",
-                blocker.role
-            ));
-            self.possible.push(blocker);
-        }
+        let only = match call.when {
+            When::Always => return self.blockers.push(blocker),
+            When::RowsChange => "if rows have changed",
+            When::ColumnsNeedIt => "if the columns that are used need it",
+        };
+        let role = &blocker.role;
+        self.unsure.insert(format!(
+            "{named_by} calls {signature}, which {role} may not call, only {only}"
+        ));
+        self.possible.push(blocker);
     }
 
     /// Looks at what a concurrent refresh needs more than a plain one: it fills a temporary

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Subject;
+use crate::registry::RefreshMode;
 use crate::rights::{Oid, Relation, RelationKind, Rule};
 
 /// What must be readable of a relation, by one role.
@@ -24,11 +25,22 @@ pub(super) struct Reading {
 /// A function that must be callable by the materialized view's owner.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call {
-    /// The view, or the view whose index, that calls it.
+    /// The view that calls it, or whose index does.
     pub(super) named_by: Oid,
-    /// Whether the call is part of what is computed. A plain view's columns that nobody
-    /// asks for are left out of the plan, and what they call with them.
-    pub(super) is_certain: bool,
+    /// Whether it is called for sure.
+    pub(super) when: When,
+}
+
+/// Whether a function is called for sure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum When {
+    /// It is.
+    Always,
+    /// By an index, when a concurrent refresh finds rows that have changed.
+    RowsChange,
+    /// By a plain view of which not all columns are asked for: what the others call may be
+    /// left out of the plan.
+    ColumnsNeedIt,
 }
 
 /// What a refresh needs.
@@ -50,7 +62,7 @@ struct Step {
 }
 
 /// Collects what a refresh needs.
-pub(super) fn of(subject: &Subject<'_>) -> Needs {
+pub(super) fn of(subject: &Subject<'_>, mode: RefreshMode) -> Needs {
     let mut needs = Needs::default();
     let first = Step { view: subject.oid, is_certain: true };
     let (mut seen, mut todo) = (BTreeSet::from([first]), vec![first]);
@@ -61,7 +73,8 @@ pub(super) fn of(subject: &Subject<'_>) -> Needs {
             }
             continue;
         };
-        needs.add_calls(step, &rule.calls);
+        let when = if step.is_certain { When::Always } else { When::ColumnsNeedIt };
+        needs.add_calls(Call { named_by: step.view, when }, &rule.calls);
         for (read, columns) in &rule.reads {
             needs.add_read((reader(subject, step.view), *read), columns, step.view, rule);
             let Some(relation) = subject.rights.relations.get(read) else { continue };
@@ -76,17 +89,20 @@ pub(super) fn of(subject: &Subject<'_>) -> Needs {
         }
     }
     if let Some(calls) = subject.rights.index_calls.get(&subject.oid) {
-        needs.add_calls(first, calls);
+        let when = match mode {
+            RefreshMode::Concurrently => When::RowsChange,
+            RefreshMode::Plain => When::Always,
+        };
+        needs.add_calls(Call { named_by: subject.oid, when }, calls);
     }
     needs
 }
 
 impl Needs {
-    fn add_calls(&mut self, step: Step, calls: &BTreeSet<Oid>) {
+    fn add_calls(&mut self, call: Call, calls: &BTreeSet<Oid>) {
         for function in calls {
-            let call = Call { named_by: step.view, is_certain: step.is_certain };
             let known = self.calls.entry(*function).or_insert(call);
-            if step.is_certain && !known.is_certain {
+            if call.when < known.when {
                 *known = call;
             }
         }

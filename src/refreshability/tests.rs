@@ -296,7 +296,9 @@ fn what_an_index_calls_is_called_as_the_owner() {
         rights.index_calls.insert(VIEW, BTreeSet::from([FUNCTION]));
     });
     let grant = "GRANT EXECUTE ON FUNCTION s.f(integer) TO owner";
-    assert_judged(&judged(&rights, BOSS), Via::Superuser, Some(false), &[grant]);
+    let plain = judge(&rights, BOSS, VIEW, RefreshMode::Plain);
+    assert_judged(&plain, Via::Superuser, Some(false), &[grant]);
+    assert_judged(&judged(&rights, BOSS), Via::Superuser, None, &[grant]);
 }
 
 #[test]

@@ -1,11 +1,15 @@
 //! The rows of `inventory`: the materialized views, and all that matters about each.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::ident::{QualifiedName, RoleName};
 use crate::registry::Registry;
 use crate::report::Ignored;
+use crate::rights::Oid;
 use crate::snapshot::{IndexState, ReadStatus, Snapshot, ViewState, hex};
+use crate::tenant_safety::SafetyClass;
 
 /// What `inventory` found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -39,8 +43,8 @@ pub struct InventoryRow {
     pub depends_on: Vec<QualifiedName>,
     /// The nearest materialized views that read it.
     pub dependents: Vec<QualifiedName>,
-    /// What a refresh would do to tenants; `None`: not looked at.
-    pub tenant_safety: Option<&'static str>,
+    /// What a refresh would do to tenants; `None`: the view appeared while it was looked at.
+    pub tenant_safety: Option<SafetyClass>,
     /// Whether the registry declares it; `None` without a registry.
     pub registered: Option<bool>,
     /// What changes when the definition changes; `None` when busy.
@@ -88,8 +92,13 @@ pub struct LastRefreshRow {
     pub age_seconds: u64,
 }
 
-/// Returns the rows for a snapshot; the registry tells what is registered and ignored.
-pub fn rows(snapshot: Snapshot, registry: Option<&Registry>) -> InventoryRows {
+/// Returns the rows for a snapshot and the views' classes; the registry tells what is
+/// registered and ignored.
+pub fn rows(
+    snapshot: Snapshot,
+    safety: &BTreeMap<Oid, SafetyClass>,
+    registry: Option<&Registry>,
+) -> InventoryRows {
     let major = snapshot.server.major();
     let mut rows = InventoryRows { matviews: Vec::new(), ignored: Vec::new() };
     for (name, view) in snapshot.views {
@@ -97,13 +106,21 @@ pub fn rows(snapshot: Snapshot, registry: Option<&Registry>) -> InventoryRows {
             Some(pattern) => {
                 rows.ignored.push(Ignored { name, pattern: pattern.as_str().to_owned() });
             }
-            None => rows.matviews.push(row(view, registry, major)),
+            None => {
+                let class = safety.get(&view.oid).copied();
+                rows.matviews.push(row(view, class, registry, major));
+            }
         }
     }
     rows
 }
 
-fn row(view: ViewState, registry: Option<&Registry>, server_major: i32) -> InventoryRow {
+fn row(
+    view: ViewState,
+    tenant_safety: Option<SafetyClass>,
+    registry: Option<&Registry>,
+    server_major: i32,
+) -> InventoryRow {
     InventoryRow {
         owner: view.owner.clone(),
         populated: view.populated,
@@ -114,7 +131,7 @@ fn row(view: ViewState, registry: Option<&Registry>, server_major: i32) -> Inven
         indexes: view.indexes.iter().map(index_row).collect(),
         depends_on: view.depends_on.into_iter().collect(),
         dependents: view.dependents.into_iter().collect(),
-        tenant_safety: None,
+        tenant_safety,
         registered: registry.map(|registry| registry.entry(&view.name).is_some()),
         fingerprint: view
             .definition_sha256

@@ -304,13 +304,17 @@ fn what_cannot_be_looked_into_is_opaque() {
     let calls = facts.matview("calls", OWNER, &[table]);
     facts.calling(calls, |_| ());
     let elsewhere = facts.matview("elsewhere", OWNER, &[foreign]);
+    let parted = facts.table("parted");
+    facts.rights.foreign_parts.insert(parted, vec![QualifiedName::from_catalog("s", "part")]);
+    let by_parts = facts.matview("by_parts", OWNER, &[parted]);
     let by_user = facts.matview("by_user", OWNER, &[table]);
     facts.rule(by_user).reads_user = true;
-    for matview in [calls, elsewhere, by_user] {
+    for matview in [calls, elsewhere, by_parts, by_user] {
         assert_eq!(facts.judge(matview).class, SafetyClass::Opaque);
     }
     assert_eq!(facts.judge(calls).functions, ["s.f(integer)"]);
     assert_eq!(facts.judge(elsewhere).foreign_tables[0].to_string(), "s.f");
+    assert_eq!(facts.judge(by_parts).foreign_tables[0].to_string(), "s.part");
     assert!(facts.judge(by_user).reads_user);
 }
 

@@ -18,4 +18,6 @@ mod migrate_together;
 mod preflight;
 mod read_only;
 mod refreshability;
+mod rights;
+mod tenant_safety;
 mod throwaway;

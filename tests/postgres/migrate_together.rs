@@ -145,7 +145,11 @@ fn a_run_that_waits_does_not_hold_up_an_index_that_is_built_concurrently() {
     });
     let second = start();
     until("a second run that waits", || {
-        (database.sessions_of_the_program().len() >= 3).then_some(())
+        // The first one's lock, its migration at the gate, and the second one's lock.
+        let at_locks = "SELECT count(*) FROM pg_stat_activity
+                         WHERE datname = current_database() AND query LIKE '%advisory%'
+                           AND application_name LIKE 'driftgate%'";
+        (gate.value(at_locks) == "3").then_some(())
     });
     gate.run("SELECT pg_advisory_unlock(7)");
     first.wait().exits(0);

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use driftgate::ident::QualifiedName;
-use driftgate::pg::read_rights::read_rights;
+use driftgate::pg::read_rights::{Scope, read_rights};
 use driftgate::pg::session::{Backends, Endpoint, Limits, LockTimeout, StatementTimeout};
 use driftgate::target::{Source, Target, ThisMachine};
 use driftgate::tenant_safety::{SafetyClass, TenantSafety, classify};
@@ -109,7 +109,7 @@ impl Fixture {
             backends: Backends::default(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let reading = read_rights(&endpoint, &[]);
+        let reading = read_rights(&endpoint, Scope::Everything(&[]));
         let (rights, _) = runtime
             .expect("a runtime can be made")
             .block_on(reading)
@@ -181,12 +181,7 @@ impl Truth {
 }
 
 /// Refreshes in a transaction that is rolled back, in a session that never set anything.
-fn refresh(
-    fixture: &Fixture,
-    shape: &Shape,
-    way: &str,
-    guard: &str,
-) -> Result<String, String> {
+fn refresh(fixture: &Fixture, shape: &Shape, way: &str, guard: &str) -> Result<String, String> {
     let mut session = fixture.database.session();
     let schema = schema(shape);
     let mut sql = String::from("BEGIN; SET LOCAL client_min_messages = error;");
@@ -226,7 +221,9 @@ fn mistakes(shape: &Shape, major: i32, safety: &TenantSafety, truth: &Truth) -> 
         expect(!truth.guard_loses_rows(), "the guard lets rows be lost");
         expect(truth.guarded.iter().all(|left| *left != Err(GUARD.into())), "a false alarm");
     }
-    if safety.own_class == SafetyClass::Rls && !safety.touches_row_security && !refused_wrongly(shape)
+    if safety.own_class == SafetyClass::Rls
+        && !safety.touches_row_security
+        && !refused_wrongly(shape)
     {
         let caught = truth.guarded.iter().all(|left| *left == Err(GUARD.into()));
         expect(caught, "the guard does not catch a policy");
@@ -251,7 +248,8 @@ fn row(shape: &Shape, safety: &TenantSafety, truth: &Truth) -> String {
         Ok(left) => left.clone(),
         Err(code) => format!("error {code}"),
     };
-    let cells = |all: &[Result<String, String>]| all.iter().map(spell).collect::<Vec<_>>().join(" | ");
+    let cells =
+        |all: &[Result<String, String>]| all.iter().map(spell).collect::<Vec<_>>().join(" | ");
     let note = match (shape.too_cautious, shape.unseen) {
         (Some(why), _) => format!("too cautious: {why}"),
         (None, Some(why)) => format!("not seen: {why}"),
@@ -283,7 +281,8 @@ fn no_view_that_loses_rows_is_clear() {
         wrong.extend(mistakes(shape, fixture.major, safety, &truth));
     }
     if let Some(folder) = std::env::var_os("DRIFTGATE_TEST_TRUTHS") {
-        let file = std::path::Path::new(&folder).join(format!("tenant-safety-{}.md", fixture.major));
+        let file =
+            std::path::Path::new(&folder).join(format!("tenant-safety-{}.md", fixture.major));
         std::fs::write(file, table).expect("the folder is there");
     }
     assert!(wrong.is_empty(), "{} mistakes:\n{}", wrong.len(), wrong.join("\n"));

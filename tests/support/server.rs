@@ -16,15 +16,25 @@ pub(crate) fn repository() -> &'static Path {
 pub(crate) struct Server {
     /// The URL of its maintenance database, as a superuser.
     pub(crate) url: String,
-    /// Ends with this process when this process started it.
-    _child: Option<Child>,
+    /// The script that runs it, when this process started it.
+    child: Option<Child>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // The end of its input is the end of the server.
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
+    }
 }
 
 /// Returns the server.
 pub(crate) fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| match std::env::var("DRIFTGATE_TEST_SERVER") {
-        Ok(url) if !url.is_empty() => Server { url, _child: None },
+        Ok(url) if !url.is_empty() => Server { url, child: None },
         _ => own(),
     })
 }
@@ -66,5 +76,5 @@ pub(crate) fn own() -> Server {
         .read_line(&mut line)
         .expect("scripts/pg prints the URL");
     assert!(!line.is_empty(), "scripts/pg could not start a server; run scripts/test");
-    Server { url: line.trim().to_owned(), _child: Some(child) }
+    Server { url: line.trim().to_owned(), child: Some(child) }
 }

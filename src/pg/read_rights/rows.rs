@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::Row;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 
 use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::rights::body::{self, BodyFacts};
@@ -69,8 +70,8 @@ pub(super) fn schema(row: &PgRow) -> Result<Schema, sqlx::Error> {
 
 pub(super) fn relation(row: &PgRow) -> Result<Relation, sqlx::Error> {
     let numbers: Option<Vec<i16>> = row.try_get("column_numbers")?;
-    let names: Option<Vec<String>> = row.try_get("columns")?;
-    let names = names.unwrap_or_default().into_iter().map(Identifier::from_catalog);
+    let names: Option<Json<Vec<String>>> = row.try_get("columns")?;
+    let names = names.into_iter().flat_map(|names| names.0).map(Identifier::from_catalog);
     Ok(Relation {
         name: QualifiedName::from_catalog(
             row.try_get::<String, _>("schema_name")?,

@@ -3,8 +3,9 @@
 --   setting driftgate.tables lists (a JSON array of [schema, name], local to the
 --   transaction; what does not exist is left out).
 -- Columns: relation, schema (oid), schema_name, name, kind, owner, row_security, forced,
---   security_invoker, column_numbers and columns in step (dropped ones left out), and the
---   grants as three arrays in step; then of_relation, number and grants of each column
+--   security_invoker, column_numbers and columns in step (dropped ones left out; JSON,
+--   because the driver takes a column named "NULL" in an array for none), and the grants as
+--   three arrays in step; then of_relation, number and grants of each column
 --   that has any (a system column's number is negative).
 -- Exclusions: views of a session's own (temporary ones), which nobody else can read.
 -- Versions: 13 to 18; security_invoker is 15+, and keeps the word that was written for
@@ -45,7 +46,7 @@ SELECT c.oid::int8 AS relation, c.relnamespace::int8 AS schema,
   JOIN pg_class c ON c.oid = w.oid AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
   JOIN pg_namespace n ON n.oid = c.relnamespace
  CROSS JOIN LATERAL (SELECT array_agg(k.attnum) AS column_numbers,
-                            array_agg(k.attname::text) AS columns
+                            json_agg(k.attname::text) AS columns
                        FROM pg_attribute k
                       WHERE k.attrelid = c.oid AND k.attnum > 0 AND NOT k.attisdropped) k
  CROSS JOIN LATERAL (SELECT array_agg(x.grantee::int8) AS grantees,

@@ -7,6 +7,7 @@ use super::table::{self, Column};
 use crate::render::Detail;
 use crate::report::inventory::{InventoryRow, InventoryRows};
 use crate::snapshot::ReadStatus;
+use crate::tenant_safety::SafetyClass;
 use crate::wording;
 
 pub(super) fn render(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
@@ -37,6 +38,7 @@ fn list(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
         Column::right("SIZE"),
         Column::left("REFRESH"),
     ];
+    columns.push(Column::left("TENANTS"));
     columns.extend(some_unregistered.then_some(Column::left("REGISTRY")));
     table::write(page, &columns, &rows.matviews, |row| {
         let mut cells = vec![
@@ -45,6 +47,7 @@ fn list(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
             row.rows_estimate.map_or_else(|| "?".to_owned(), wording::about),
             row.size_bytes.map_or_else(|| "?".to_owned(), wording::size),
             fitness(row).to_owned(),
+            row.tenant_safety.map_or("?", SafetyClass::word).to_owned(),
         ];
         cells.extend(some_unregistered.then(|| registered(row).to_owned()));
         cells
@@ -101,6 +104,7 @@ fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
         ("owner", row.owner.to_string()),
         ("refresh", fitness(row).to_owned()),
         ("registered", registered(row).to_owned()),
+        ("tenants", row.tenant_safety.map_or("not read", SafetyClass::word).to_owned()),
         ("size", size),
         ("rows", rows),
         ("reads", names(&row.depends_on)),

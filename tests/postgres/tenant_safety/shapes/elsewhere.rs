@@ -55,8 +55,13 @@ pub(super) const SHAPES: &[Shape] = &[
            ))::text AS tenant_id",
     ),
     // Types that call functions.
-    opaque("domain_by_its_name", "SELECT * FROM base.plain
-           WHERE pg_input_is_valid(tenant_id, '{schema}.d')").since(16).with(
+    opaque(
+        "domain_by_its_name",
+        "SELECT * FROM base.plain
+           WHERE pg_input_is_valid(tenant_id, '{schema}.d')",
+    )
+    .since(16)
+    .with(
         "CREATE FUNCTION f(text) RETURNS boolean LANGUAGE sql STABLE
            AS $$ SELECT $1 = coalesce(current_setting('app.tenant', true), '') $$;
          CREATE DOMAIN d AS text CHECK (f(VALUE))",
@@ -66,16 +71,25 @@ pub(super) const SHAPES: &[Shape] = &[
            AS $$ SELECT $1 = coalesce(current_setting('app.tenant', true), '') $$;
          CREATE DOMAIN d AS text CHECK (f(VALUE))",
     ),
-    clear("domain_whose_errors_are_null", "SELECT
+    clear(
+        "domain_whose_errors_are_null",
+        "SELECT
            JSON_VALUE(to_jsonb(tenant_id), '$' RETURNING d NULL ON ERROR) AS tenant_id
-           FROM base.plain").since(17).with(
+           FROM base.plain",
+    )
+    .since(17)
+    .with(
         "CREATE FUNCTION f(text) RETURNS boolean LANGUAGE sql STABLE
            AS $$ SELECT $1 = coalesce(current_setting('app.tenant', true), '') $$;
          CREATE DOMAIN d AS text CHECK (f(VALUE))",
     )
     .unseen("the check of a domain otherwise only ends a refresh; here a refusal becomes NULL"),
-    clear("elements_with_an_order_of_their_own", "SELECT * FROM base.plain
-           WHERE ARRAY[ROW(tenant_id)::c] = ARRAY[ROW('A')::c]").with(
+    clear(
+        "elements_with_an_order_of_their_own",
+        "SELECT * FROM base.plain
+           WHERE ARRAY[ROW(tenant_id)::c] = ARRAY[ROW('A')::c]",
+    )
+    .with(
         "CREATE TYPE c AS (tenant_id text);
          CREATE FUNCTION f(c, c) RETURNS boolean LANGUAGE sql STABLE
            AS $$ SELECT ($1).tenant_id = coalesce(current_setting('app.tenant', true), '') $$;

@@ -49,7 +49,8 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     // Who refreshes.
     setting("session_user", "SELECT * FROM base.plain WHERE session_user = 'postgres'"),
-    setting("session_user_in_a_view", "SELECT * FROM v").with("CREATE VIEW v AS SELECT * FROM base.plain WHERE session_user = 'postgres'"),
+    setting("session_user_in_a_view", "SELECT * FROM v")
+        .with("CREATE VIEW v AS SELECT * FROM base.plain WHERE session_user = 'postgres'"),
     opaque("current_user", "SELECT *, current_user AS refreshed_as FROM base.plain"),
     opaque(
         "own_activity",
