@@ -20,6 +20,7 @@ mod migration_heads;
 mod migration_pending;
 mod migration_unknown;
 mod owner_drift;
+mod prediction_wrong;
 mod query;
 mod read_too_wide;
 mod refresh_denied;
@@ -84,6 +85,7 @@ pub static CHECKS: &[Check] = &[
     view_outside_schemas::CHECK,
     role_missing::CHECK,
     refresh_denied::CHECK,
+    prediction_wrong::CHECK,
     read_too_wide::CHECK,
     write_allowed::CHECK,
     write_only_trigger::CHECK,

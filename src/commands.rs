@@ -8,7 +8,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gate::{self, GateId};
 use crate::judgement::{self, Judgement};
-use crate::pg::session::{Backends, Endpoint, Limits, LockTimeout, Session, StatementTimeout};
+use crate::pg::session::{Backends, Endpoint, Limits, LockTimeout, StatementTimeout};
 use crate::report::{Outcome, ProjectFacts, RunFacts, TargetFacts};
 use crate::settings::{self, Environment, Settings};
 use crate::snapshot::ServerFacts;
@@ -119,16 +119,14 @@ impl Context {
     /// The connections that run them are not used for it: they are busy.
     pub async fn cancel_statements(&self) -> bool {
         const LIMIT: Duration = Duration::from_secs(3);
-        let pids = self.backends.at_work();
-        if pids.is_empty() {
-            return true;
-        }
-        let Ok(endpoint) = self.endpoint() else { return false };
         let cancelling = async {
-            let mut session = Session::connect(&endpoint).await?;
-            session.cancel(&pids).await
+            let mut all_done = true;
+            for backend in self.backends.at_work() {
+                all_done &= backend.cancel().await.is_ok();
+            }
+            all_done
         };
-        matches!(tokio::time::timeout(LIMIT, cancelling).await, Ok(Ok(())))
+        tokio::time::timeout(LIMIT, cancelling).await.unwrap_or(false)
     }
 }
 

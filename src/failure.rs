@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::exit::Exit;
+use crate::wording::printable;
 
 /// Who must act on a failure, and with it the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -155,22 +156,22 @@ impl fmt::Display for Failure {
     /// Writes the whole failure as an operator reads it: `error:`, then its mistakes,
     /// causes and hints, a line each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.message)?;
+        write!(f, "error: {}", printable(&self.message))?;
         for mistake in &self.mistakes {
-            write!(f, "\n  {}", mistake.file)?;
+            write!(f, "\n  {}", printable(&mistake.file))?;
             if let Some(line) = mistake.line {
                 write!(f, ":{line}")?;
             }
-            write!(f, ": {}", mistake.message)?;
+            write!(f, ": {}", printable(&mistake.message))?;
             if let Some(hint) = &mistake.hint {
-                write!(f, "\n      hint: {hint}")?;
+                write!(f, "\n      hint: {}", printable(hint))?;
             }
         }
         for cause in &self.causes {
-            write!(f, "\n  cause: {cause}")?;
+            write!(f, "\n  cause: {}", printable(cause))?;
         }
         for hint in &self.hints {
-            write!(f, "\n  hint: {hint}")?;
+            write!(f, "\n  hint: {}", printable(hint))?;
         }
         Ok(())
     }

@@ -25,8 +25,34 @@ pub struct Chosen {
 pub struct RoleRefreshes {
     /// Whether the registry says that it must.
     pub required: bool,
+    /// How it would be refreshed.
+    pub mode: RefreshMode,
     /// The whole chain.
     pub judged: Refreshability,
+    /// What came of trying; `None`: it was not asked for.
+    pub proved: Option<Proved>,
+}
+
+/// What came of really trying a refresh, in a transaction that was rolled back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proved {
+    /// It went through.
+    Refreshed,
+    /// It was refused for want of a right.
+    Denied,
+    /// It could not be tried, or failed for another reason.
+    NotTried(String),
+}
+
+impl Proved {
+    /// Returns what a report says of it.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Refreshed => "refreshed".to_owned(),
+            Self::Denied => "denied".to_owned(),
+            Self::NotTried(reason) => format!("not tried: {reason}"),
+        }
+    }
 }
 
 /// That a role can read a view, and how.
@@ -56,6 +82,8 @@ pub struct ViewSafety {
     pub view: QualifiedName,
     /// Its object id.
     pub oid: Oid,
+    /// Its owner.
+    pub owner: RoleName,
     /// The classification.
     pub safety: TenantSafety,
     /// The roles that can read it.
@@ -128,7 +156,7 @@ pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants 
             let mode = entry.map_or(RefreshMode::Concurrently, |entry| entry.refresh);
             let required = is_required(rules, *entry);
             let judged = refreshability::judge(rights, role, *oid, mode);
-            grants.refreshes.push(RoleRefreshes { required, judged });
+            grants.refreshes.push(RoleRefreshes { required, mode, judged, proved: None });
             if let Some(via) = protection::reading(rights, role, *oid) {
                 grants.reads.push(RoleReads { role: name.clone(), view: view.clone(), via });
             }
@@ -154,7 +182,17 @@ pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants 
             rights.relations.get(&oid).map(|view| view.columns.values().cloned().collect());
         let columns = columns.unwrap_or_default();
         let path_dependent = path_dependent(rights, oid);
-        grants.safety.push(ViewSafety { view, oid, safety, readable_by, columns, path_dependent });
+        let owner = rights.relations.get(&oid).map_or(0, |view| view.owner);
+        let owner = rights.role_name(owner);
+        grants.safety.push(ViewSafety {
+            owner,
+            view,
+            oid,
+            safety,
+            readable_by,
+            columns,
+            path_dependent,
+        });
     }
     grants
 }

@@ -123,7 +123,7 @@ pub struct Role {
 /// A membership of one role in another.
 ///
 /// Source: `pg_auth_members`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Membership {
     /// The role that is joined.
     pub group: Oid,
@@ -224,7 +224,8 @@ pub struct Trigger {
     pub refuses: bool,
     /// Whether its function or its `WHEN` reads a setting that any role may change.
     pub reads_setting: bool,
-    /// Whether it fires for some writes only: a `WHEN`, or `UPDATE OF` columns.
+    /// Whether it lets some writes pass: it has a `WHEN` or `UPDATE OF` columns, or a branch
+    /// in its function may lead past the refusal.
     pub conditional: bool,
     /// Whether it fires whatever `session_replication_role` says (`ENABLE ALWAYS`).
     pub always: bool,
@@ -339,6 +340,8 @@ impl Rights {
     /// Computes what is looked up often; called once, when everything was read.
     #[must_use]
     pub fn indexed(mut self) -> Self {
+        // The catalog gives them in no order.
+        self.memberships.sort_unstable();
         let mut index = Index {
             role_names: self.roles.iter().map(|(oid, role)| (role.name.clone(), *oid)).collect(),
             relation_names: self
@@ -565,3 +568,6 @@ fn closure(role: Oid, edges: &BTreeMap<Oid, Vec<Oid>>) -> BTreeSet<Oid> {
     }
     reached
 }
+
+#[cfg(test)]
+mod tests;

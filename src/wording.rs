@@ -1,6 +1,7 @@
 //! Words that several renderings share: counts, sizes and durations as a
 //! reader says them, and lines that fit a page.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use unicode_width::UnicodeWidthStr;
@@ -62,6 +63,18 @@ pub fn duration(duration: Duration) -> String {
     text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
+/// Returns a text without control characters, each spelt as an escape: a name may hold a
+/// line break, or a code that a terminal obeys.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    let spelt = |one: char| {
+        if one.is_control() { one.escape_default().collect() } else { String::from(one) }
+    };
+    Cow::Owned(text.chars().map(spelt).collect())
+}
+
 /// Returns the lines of a text, each at most `width` columns wide where its words allow.
 ///
 /// A word that is wider stands on a line of its own, whole, because it may be a name that
@@ -110,6 +123,12 @@ mod tests {
         ] {
             assert_eq!(size(bytes), said);
         }
+    }
+
+    #[test]
+    fn control_characters_are_spelt_out() {
+        assert_eq!(printable("plain ü"), "plain ü");
+        assert_eq!(printable("a\nb\u{1b}[31mc\t"), "a\\nb\\u{1b}[31mc\\t");
     }
 
     #[test]

@@ -46,13 +46,7 @@ fn denied(check: &Check, facts: &Facts<'_>, judged: &Refreshability) -> crate::f
         .iter()
         .map(|blocker| format!("{} lacks {} on {}", blocker.role, blocker.lacks, blocker.on))
         .collect();
-    let mut remedy = Remedy::says(match &judged.after_set_role {
-        Some(to) => format!("it could after SET ROLE {to}; without that, grant what is missing"),
-        None => "grant what is missing".to_owned(),
-    });
-    for blocker in &judged.blockers {
-        remedy.sql.extend(blocker.statement.clone());
-    }
+    let remedy = remedy(facts, judged);
     check
         .finding(
             Subject::matview(&judged.view),
@@ -70,6 +64,32 @@ fn denied(check: &Check, facts: &Facts<'_>, judged: &Refreshability) -> crate::f
         .query(query::refresh_rights(&judged.role, &judged.view))
         .remedy(remedy)
         .at(facts.registry.entry(&judged.view).and_then(|entry| facts.location(entry)))
+}
+
+/// Returns what would let the role refresh. Where the view belongs to another role than
+/// declared it is handed back first: granting what its wrong owner lacks would only widen
+/// rights.
+fn remedy(facts: &Facts<'_>, judged: &Refreshability) -> Remedy {
+    let declared = facts.registry.entry(&judged.view).and_then(|entry| entry.owner.as_ref());
+    let live = facts.grants.as_ref().ok().and_then(|grants| grants.safety_of(&judged.view));
+    if let (Some(declared), Some(live)) = (declared, live)
+        && *declared != live.owner
+    {
+        let sql = format!("ALTER MATERIALIZED VIEW {} OWNER TO {declared}", judged.view);
+        return Remedy::says(format!(
+            "it belongs to {}, not to {declared} as declared: hand it back, and look again",
+            live.owner
+        ))
+        .sql(sql);
+    }
+    let mut remedy = Remedy::says(match &judged.after_set_role {
+        Some(to) => format!("it could after SET ROLE {to}; without that, grant what is missing"),
+        None => "grant what is missing".to_owned(),
+    });
+    for blocker in &judged.blockers {
+        remedy.sql.extend(blocker.statement.clone());
+    }
+    remedy
 }
 
 #[cfg(test)]

@@ -2,23 +2,29 @@
 //! refresh would do to tenants; judged by EG-4 and EG-7.
 
 use crate::checks::Facts;
+use std::time::Duration;
+
 use crate::commands::{Context, judge, judged_outcome, target_facts};
 use crate::failure::Failure;
 use crate::gate::GateId;
-use crate::grants::{self, Chosen, Grants};
+use crate::grants::{self, Chosen, Grants, Proved};
 use crate::ident::{QualifiedName, RoleName};
 use crate::pg::count_tenants;
+use crate::pg::prove_refresh::{Proof, Proving};
 use crate::pg::read_rights::{self, Scope};
-use crate::pg::session::Endpoint;
+use crate::pg::read_snapshot::read_snapshot;
+use crate::pg::session::{Endpoint, Limits, LockTimeout, StatementTimeout};
 use crate::project;
 use crate::registry::Registry;
 use crate::report::{Data, Outcome, TargetFacts, check_grants};
-use crate::snapshot::ServerFacts;
+use crate::snapshot::{Depth, ServerFacts};
+use crate::wording;
 
 /// Tell who can really refresh, who can write what they must not, and what a refresh
 /// would do to tenants.
 ///
-/// Reads the catalog once, with no right beyond CONNECT.
+/// Reads the catalog once, with no right beyond CONNECT; --prove needs the right to SET
+/// ROLE, and is the one thing here that takes locks.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Look at this role alone; repeatable. It need not be registered
@@ -28,6 +34,32 @@ pub struct Args {
     /// Look at this view alone; repeatable. It need not be registered
     #[arg(long, value_name = "VIEW")]
     pub view: Vec<QualifiedName>,
+
+    /// Really try each refresh as its role, in a transaction that is rolled back
+    #[arg(long)]
+    pub prove: bool,
+
+    /// With --prove: leave out views that are larger than this
+    #[arg(long, value_name = "SIZE", default_value = "64MB", value_parser = parse_size)]
+    pub prove_max_size: i64,
+}
+
+/// Reads a size as the server writes it: `500kB`, `64MB`, `2GB`; 1 kB is 1,024 bytes.
+fn parse_size(text: &str) -> Result<i64, String> {
+    let digits = text.trim_end_matches(|one: char| one.is_ascii_alphabetic());
+    let factor = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "kb" => Some(1 << 10),
+        "mb" => Some(1 << 20),
+        "gb" => Some(1 << 30),
+        _ => None,
+    };
+    let number: Option<i64> = digits.parse().ok();
+    number
+        .zip(factor)
+        .and_then(|(number, factor)| number.checked_mul(factor))
+        .filter(|bytes| *bytes >= 0)
+        .ok_or_else(|| "write a number with its unit, such as 64MB".to_owned())
 }
 
 /// What was read and compared, with the database that it was read from.
@@ -52,6 +84,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     };
     let (read, project) =
         tokio::join!(read(&endpoint, &registry, &chosen), project::facts(&registry));
+    let mut read = read;
+    if let (true, Ok(read)) = (args.prove, &mut read) {
+        prove(&endpoint, &mut read.grants, args.prove_max_size).await?;
+    }
     let facts = Facts::new(
         &registry,
         Err("the views were not looked at".to_owned()),
@@ -70,6 +106,42 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     outcome.target = read.as_ref().ok().map(|read| read.target.clone());
     outcome.notes = endpoint.resolved.notes.clone();
     Ok(judged_outcome(outcome, context, project, judgement, read.err()))
+}
+
+/// The limits of one trial: a refresh that is only tried keeps nobody waiting for long.
+const TRIAL_LOCK: LockTimeout = LockTimeout(Duration::from_millis(500));
+const TRIAL_STATEMENT: StatementTimeout = StatementTimeout(Duration::from_secs(30));
+
+/// Tries every refresh that was judged, each in a transaction that is rolled back.
+async fn prove(endpoint: &Endpoint, grants: &mut Grants, largest: i64) -> Result<(), Failure> {
+    let snapshot = read_snapshot(endpoint, Depth::Whole).await?;
+    let limits = Limits { lock: TRIAL_LOCK, statement: TRIAL_STATEMENT, ..endpoint.limits };
+    let mut proving = Proving::connect(endpoint).await?;
+    for refreshes in &mut grants.refreshes {
+        let (role, view) = (&refreshes.judged.role, &refreshes.judged.view);
+        let size = snapshot.views.get(view).and_then(|view| view.size_bytes);
+        refreshes.proved = Some(match size {
+            None => Proved::NotTried("its size could not be read".to_owned()),
+            Some(bytes) if bytes > largest => Proved::NotTried(format!(
+                "it is larger than {}; see --prove-max-size",
+                wording::size(largest)
+            )),
+            Some(_) => told(proving.prove(role, view, refreshes.mode, &limits).await?),
+        });
+    }
+    proving.close().await;
+    Ok(())
+}
+
+fn told(proof: Proof) -> Proved {
+    match proof {
+        Proof::Refreshed => Proved::Refreshed,
+        Proof::Denied => Proved::Denied,
+        Proof::CannotBecome => Proved::NotTried("this role may not SET ROLE to it".to_owned()),
+        Proof::Busy => Proved::NotTried("another session holds a lock on it".to_owned()),
+        Proof::TimedOut => Proved::NotTried("it took longer than 30 s".to_owned()),
+        Proof::Failed { sqlstate } => Proved::NotTried(format!("it failed with {sqlstate}")),
+    }
 }
 
 /// Reads the rights, compares them with the registry, and counts whose rows a refresh

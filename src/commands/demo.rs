@@ -59,6 +59,7 @@ async fn tell(tour: &mut Tour<'_>, programs: &Programs) -> Result<(), Failure> {
     tour.introduce(programs)?;
     as_declared(tour).await?;
     drifted(tour).await?;
+    lost_rows(tour).await?;
     tour.say(
         "That was the tour; the server and its files go with it. On your own database: \
          write a registry.toml, set DATABASE_URL, and run `driftgate preflight`.",
@@ -75,6 +76,21 @@ async fn as_declared(tour: &mut Tour<'_>) -> Result<(), Failure> {
     tour.run(&["inventory"], Exit::Done).await?;
     tour.say("And the verdict, for people and pipelines alike:")?;
     tour.run(&["preflight"], Exit::Done).await
+}
+
+async fn lost_rows(tour: &mut Tour<'_>) -> Result<(), Failure> {
+    tour.chapter("What that owner would do to the tenants")?;
+    tour.say(
+        "A materialized view is refreshed as its owner, whoever asks for it. Row-level \
+         security binds the role of the application, so the next refresh would keep one \
+         tenant's rows at the most, and report success. No list of grants shows that:",
+    )?;
+    let view = "public.mv_daily_revenue_summary";
+    tour.run(&["check-grants", "--view", view], Exit::Failed).await?;
+    tour.say("Handed back to the owner that those policies do not bind, it is safe again.")?;
+    tour.sql("ALTER MATERIALIZED VIEW public.mv_daily_revenue_summary OWNER TO matview_owner")
+        .await?;
+    tour.run(&["check-grants", "--quiet"], Exit::Done).await
 }
 
 async fn drifted(tour: &mut Tour<'_>) -> Result<(), Failure> {

@@ -27,7 +27,7 @@ pub enum Command {
     /// Judges gate EG-1: 0 at the head, 1 when something is pending, unknown, changed,
     /// half applied or shares its version, 3 when the ledger could not be read.
     Status,
-    /// List the newest migrations of the project; several of them are a failure
+    /// List the newest migrations of the project; several of one version are a failure
     ///
     /// Reads the files alone and contacts no database.
     Heads,
@@ -141,9 +141,10 @@ async fn heads(registry: &Registry) -> Result<Outcome, Failure> {
     let (folder, files) = load_files(registry).await?;
     let ledger = Ledger::Unreadable("not looked at".to_owned());
     let state = MigrationState { folder, files, ledger };
-    let exit = match state.heads().len() {
-        0 => Exit::Undecided,
-        1 => Exit::Done,
+    // Several heads share their version too.
+    let exit = match (state.heads().len(), state.shared_versions().len()) {
+        (0, _) => Exit::Undecided,
+        (_, 0) => Exit::Done,
         _ => Exit::Failed,
     };
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
@@ -234,14 +235,20 @@ fn to_apply(state: &MigrationState) -> Result<Vec<&MigrationFile>, Failure> {
     let unknown = state.unknown().map_err(unreadable)?.len();
     let changed = state.changed().map_err(unreadable)?.len();
     let half_applied = state.half_applied().map_err(unreadable)?.len();
-    for (count, what) in [
-        (unknown, "of the ledger unknown to the project"),
-        (changed, "edited after it had been applied"),
-        (half_applied, "that did not run to its end"),
-    ] {
-        if count > 0 {
-            return Err(refused(format!("{} {what}", plural(count, "migration"))));
-        }
+    let migrations = |count: usize| plural(count, "migration");
+    let verb = |count: usize, one: &'static str, several| if count == 1 { one } else { several };
+    if unknown > 0 {
+        let are = verb(unknown, "is", "are");
+        let message = format!("{} of the ledger {are} unknown to the project", migrations(unknown));
+        return Err(refused(message));
+    }
+    if changed > 0 {
+        let were = verb(changed, "was edited after it had", "were edited after they had");
+        return Err(refused(format!("{} {were} been applied", migrations(changed))));
+    }
+    if half_applied > 0 {
+        let end = verb(half_applied, "its end", "their end");
+        return Err(refused(format!("{} did not run to {end}", migrations(half_applied))));
     }
     state.pending().map_err(unreadable)
 }

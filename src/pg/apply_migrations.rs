@@ -31,29 +31,35 @@ pub struct Migrating {
 }
 
 impl MigrationLock {
-    /// Waits for the lock, as long as the limits allow.
+    /// Waits for the lock, as long as the limits allow; a limit of zero is none.
     ///
     /// # Errors
     ///
     /// [`FailureKind::LockHeld`] with who holds it, when the wait ran out; nothing was done.
     pub async fn take(endpoint: &Endpoint) -> Result<Self, Failure> {
+        const FIRST_PAUSE: Duration = Duration::from_millis(100);
+        const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+        let started = Instant::now();
         let mut session = Session::connect(endpoint).await?;
         let database = session.prepare_for_writing().await?;
         let key = sql::lock_key(&database);
-        let taking = session.run(statement::take_migration_lock(key, &endpoint.limits)).await;
-        match taking {
-            Ok(()) => Ok(Self { session }),
-            Err(error) if server_error::sqlstate(&error).as_deref() == Some("55P03") => {
-                let holder = holder(endpoint, key).await.unwrap_or_else(|_| "somebody".to_owned());
-                Err(Failure::new(FailureKind::LockHeld, "another run is migrating this database")
-                    .cause(format!(
-                        "{holder} held the lock for longer than {}",
-                        crate::wording::duration(endpoint.limits.lock.0)
-                    ))
-                    .hint("wait for it and run this again, or wait longer with --lock-timeout")
-                    .hint("nothing was changed"))
+        let patience = endpoint.limits.lock.0;
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let is_taken = try_lock(&mut session, key).await;
+            if is_taken.map_err(|error| session.failure(&error, "take the lock on migrating"))? {
+                return Ok(Self { session });
             }
-            Err(error) => Err(session.failure(&error, "take the lock on migrating")),
+            if !patience.is_zero() {
+                let left = patience.saturating_sub(started.elapsed());
+                if left.is_zero() {
+                    return Err(is_held(endpoint, key).await);
+                }
+                // One more try at the very end of the wait.
+                pause = pause.min(left);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 3 / 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -83,66 +89,193 @@ impl Migrating {
     ///
     /// # Errors
     ///
-    /// [`FailureKind::Refused`] when the migration fails: it is rolled back whole, unless
-    /// its file runs outside a transaction or ends the transaction itself, which is said.
+    /// [`FailureKind::Refused`] when the migration fails; what stays of it is told: nothing,
+    /// unless its file runs outside a transaction or ends the transaction itself. The
+    /// session is of no use then.
     pub async fn apply(&mut self, file: &MigrationFile) -> Result<Duration, Failure> {
         let started = Instant::now();
         let _at_work = self.session.note_backend().await?;
-        let ran = self.run(file).await;
-        ran.map_err(|error| self.failed(file, &error))?;
-        let recorded =
-            record(self.session.connection(), &self.ledger, file, started.elapsed()).await;
-        recorded.map_err(|error| self.failed(file, &error))?;
-        let committed = self.session.run("COMMIT").await;
-        committed.map_err(|error| self.failed(file, &error))?;
+        if file.no_transaction {
+            let applied = self.apply_outside(file, started).await;
+            applied.map_err(|cause| self.failed(file, &cause).hint(AFTER_NO_TRANSACTION))?;
+        } else {
+            let begun = self.begin().await;
+            let id = begun.map_err(|error| self.failed(file, &Cause::Around(error)))?;
+            if let Err(cause) = self.apply_inside(file, id, started).await {
+                let stayed = what_stayed(&cause, self.fate(file, id).await);
+                return Err(self.failed(file, &cause).hint(stayed));
+            }
+        }
         Ok(started.elapsed())
     }
 
-    /// Runs a file, and leaves a transaction open for its row of the ledger.
-    async fn run(&mut self, file: &MigrationFile) -> Result<(), sqlx::Error> {
-        let begin = statement::begin_migration(&self.session.limits());
-        // A file may leave settings or a role behind; the next one starts as a new session
-        // would, so that it does the same whether it is deployed alone or with others.
-        self.session.run("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL").await?;
-        if file.no_transaction {
-            self.session.run(statement::vouch_for_migration(&file.sql)).await?;
-            return self.session.run(begin).await;
-        }
-        self.session.run(begin).await?;
-        let before = transaction_id(self.session.connection()).await?;
-        self.session.run(statement::vouch_for_migration(&file.sql)).await?;
-        let after = transaction_id(self.session.connection()).await?;
-        if before == after {
-            return Ok(());
-        }
-        Err(sqlx::Error::Protocol(
-            "the file ends its transaction itself, with COMMIT or ROLLBACK: what it did before \
-             that is not undone, and it is not in the ledger; take that statement out"
-                .to_owned(),
-        ))
+    /// Opens the transaction of a migration and returns its id.
+    async fn begin(&mut self) -> Result<i64, sqlx::Error> {
+        let limits = self.session.limits();
+        self.session.run(statement::begin_migration(&limits)).await?;
+        transaction_id(self.session.connection()).await
     }
 
-    fn failed(&self, file: &MigrationFile, error: &sqlx::Error) -> Failure {
-        let mut failure = self.session.failure(error, &format!("apply {}", file.file));
-        if failure.sqlstate.is_some() {
-            failure.kind = FailureKind::Refused;
+    /// Runs a file and its row of the ledger in the transaction that was opened for them.
+    async fn apply_inside(
+        &mut self,
+        file: &MigrationFile,
+        transaction: i64,
+        started: Instant,
+    ) -> Result<(), Cause> {
+        let limits = self.session.limits();
+        let ran = self.session.run(statement::vouch_for_migration(&file.sql)).await;
+        ran.map_err(Cause::InTheFile)?;
+        if transaction_id(self.session.connection()).await? != transaction {
+            return Err(Cause::EndsItsTransaction);
         }
-        if let sqlx::Error::Protocol(reason) = error {
-            failure = Failure::new(FailureKind::Refused, format!("could not apply {}", file.file))
-                .cause(reason.clone());
-        }
-        if let Some(position) = server_error::position(error) {
-            let line = sql::line_of(&file.sql, position);
-            failure = failure.cause(format!("at {}:{line}", file.file));
-        }
-        if !file.no_transaction {
-            return failure.hint("it was rolled back; what was applied before it stays");
-        }
-        failure.hint(
-            "it runs outside a transaction: see what it left, such as an index that is not \
-             valid; one statement a file is the rule there",
-        )
+        // A file may leave settings or a role behind. Its row is written without them, and
+        // the next file does the same whether it is deployed alone or after this one.
+        self.session.run(statement::resettle_migration(&limits)).await?;
+        record(self.session.connection(), &self.ledger, file, started.elapsed()).await?;
+        Ok(self.session.run("COMMIT").await?)
     }
+
+    /// Runs a file outside a transaction, then writes its row of the ledger in one.
+    async fn apply_outside(&mut self, file: &MigrationFile, started: Instant) -> Result<(), Cause> {
+        let limits = self.session.limits();
+        // Without a transaction the limits have to be the session's. It is ours alone and is
+        // closed when the migrations are done; a pooler may hand the server's side of it to
+        // somebody else, so they are taken back as soon as the file has run, or failed.
+        self.session.run(statement::settle_session(&limits)).await?;
+        let ran = self.session.run(statement::vouch_for_migration(&file.sql)).await;
+        if let Err(error) = ran {
+            // That the file failed is what has to be told, whatever comes of this.
+            let _ = self.session.run("ROLLBACK").await;
+            let _ = self.session.run(statement::RESET_SESSION).await;
+            return Err(Cause::InTheFile(error));
+        }
+        self.session.run(statement::RESET_SESSION).await?;
+        self.session.run(statement::begin_migration(&limits)).await?;
+        record(self.session.connection(), &self.ledger, file, started.elapsed()).await?;
+        Ok(self.session.run("COMMIT").await?)
+    }
+
+    /// Asks what became of the transaction that a file was to run in.
+    async fn fate(&mut self, file: &MigrationFile, transaction: i64) -> Fate {
+        let asked = async {
+            // Ends what the failure left open, so that the server can be asked.
+            self.session.run("ROLLBACK").await?;
+            sqlx::raw_sql(statement::transaction_fate(transaction))
+                .fetch_one(self.session.connection())
+                .await?
+                .try_get::<Option<String>, _>("fate")
+        };
+        match asked.await.ok().flatten().as_deref() {
+            Some("committed") => Fate::Committed,
+            // A file that rolls back itself may have gone on and committed something else.
+            Some("aborted") if !names_a_rollback(&file.sql) => Fate::RolledBack,
+            _ => Fate::Unknown,
+        }
+    }
+
+    fn failed(&self, file: &MigrationFile, cause: &Cause) -> Failure {
+        let doing = format!("apply {}", file.file);
+        match cause {
+            Cause::EndsItsTransaction => {
+                Failure::new(FailureKind::Refused, format!("could not {doing}")).cause(
+                    "the file ends its transaction itself, with COMMIT or ROLLBACK; that is for \
+                     this program to do",
+                )
+            }
+            Cause::InTheFile(error) | Cause::Around(error) => {
+                let mut failure = self.session.failure(error, &doing);
+                if failure.sqlstate.is_some() {
+                    failure.kind = FailureKind::Refused;
+                }
+                match (cause, server_error::position(error)) {
+                    (Cause::InTheFile(_), Some(position)) => {
+                        let line = sql::line_of(&file.sql, position);
+                        failure.cause(format!("at {}:{line}", file.file))
+                    }
+                    _ => failure,
+                }
+            }
+        }
+    }
+}
+
+/// Why a migration did not get into the ledger.
+#[derive(Debug)]
+enum Cause {
+    /// A statement of the file failed.
+    InTheFile(sqlx::Error),
+    /// What goes with every file failed: its transaction, or its row of the ledger.
+    Around(sqlx::Error),
+    /// The file ran to its end, and its transaction was not open any more.
+    EndsItsTransaction,
+}
+
+impl From<sqlx::Error> for Cause {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Around(error)
+    }
+}
+
+/// What became of the transaction that a file was to run in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Committed,
+    RolledBack,
+    /// The server could not be asked, or its answer does not tell.
+    Unknown,
+}
+
+const AFTER_NO_TRANSACTION: &str = "it runs outside a transaction: see what it left, such as an \
+    index that is not valid; one statement a file is the rule there";
+
+/// Returns what an operator finds of a migration that failed.
+const fn what_stayed(cause: &Cause, fate: Fate) -> &'static str {
+    match (cause, fate) {
+        (Cause::EndsItsTransaction, _) => {
+            "what it committed stays and is not in the ledger: undo that by hand, take the \
+             statement out of the file, and run this again"
+        }
+        (_, Fate::Committed) => {
+            "it had committed a part, which stays and is not in the ledger: undo that by hand, \
+             take the COMMIT out of the file, and run this again"
+        }
+        (_, Fate::RolledBack) => "it was rolled back; what was applied before it stays",
+        (_, Fate::Unknown) => {
+            "whether anything of it stayed is not known: look at the database, and at \
+             `driftgate migrate status`, before this is run again"
+        }
+    }
+}
+
+fn names_a_rollback(sql: &str) -> bool {
+    let sql = sql.to_ascii_uppercase();
+    sql.contains("ROLLBACK") || sql.contains("ABORT")
+}
+
+/// Tries to take the lock; the transaction that got it stays open, every other one is over.
+async fn try_lock(session: &mut Session, key: i64) -> Result<bool, sqlx::Error> {
+    let trying = sqlx::raw_sql(statement::try_migration_lock(key));
+    let rows = trying.fetch_all(session.connection()).await?;
+    let row = rows.last().ok_or(sqlx::Error::RowNotFound)?;
+    let is_taken: bool = row.try_get("is_taken")?;
+    if !is_taken {
+        // The comment is what `pg_stat_activity` shows of a run that waits.
+        session.run("ROLLBACK -- waiting for the advisory lock on migrating").await?;
+    }
+    Ok(is_taken)
+}
+
+/// Returns the failure for a wait that ran out.
+async fn is_held(endpoint: &Endpoint, key: i64) -> Failure {
+    let holder = holder(endpoint, key).await.unwrap_or_else(|_| "somebody".to_owned());
+    Failure::new(FailureKind::LockHeld, "another run is migrating this database")
+        .cause(format!(
+            "{holder} held the lock for longer than {}",
+            crate::wording::duration(endpoint.limits.lock.0)
+        ))
+        .hint("wait for it and run this again, or wait longer with --lock-timeout")
+        .hint("nothing was changed")
 }
 
 async fn record(
@@ -162,8 +295,8 @@ async fn record(
     Ok(())
 }
 
-async fn transaction_id(connection: &mut PgConnection) -> Result<String, sqlx::Error> {
-    sqlx::raw_sql("SELECT pg_current_xact_id()::text AS id")
+async fn transaction_id(connection: &mut PgConnection) -> Result<i64, sqlx::Error> {
+    sqlx::raw_sql("SELECT pg_current_xact_id()::text::int8 AS id")
         .fetch_one(connection)
         .await?
         .try_get("id")

@@ -13,7 +13,7 @@ use self::rows::{FunctionRow, PolicyRow, RuleRow, TriggerRow};
 use super::session::{Endpoint, ReadTransaction, SearchPath, Session};
 use crate::failure::Failure;
 use crate::ident::{Identifier, QualifiedName};
-use crate::rights::body::BodyFacts;
+use crate::rights::body::{BodyFacts, End};
 use crate::rights::{Function, Oid, PUBLIC, Policy, Privilege, Rights, Rule, Trigger};
 use crate::snapshot::ServerFacts;
 
@@ -210,6 +210,13 @@ impl Reading {
         trigger.refuses = self
             .bodies_of(&[function])
             .any(|body| body.raises || (for_each_row && body.returns_null));
+        // A check of new values raises, too, and lets most writes pass.
+        let refuses_all = self.bodies_of(&[function]).any(|body| match body.ends {
+            Some(End::Raises) => true,
+            Some(End::ReturnsNull) => for_each_row,
+            None => false,
+        });
+        trigger.conditional |= trigger.refuses && !refuses_all;
         if let Some((_, triggers)) = self.guard(relation) {
             triggers.push(trigger);
         }

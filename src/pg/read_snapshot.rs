@@ -36,8 +36,8 @@ async fn connect(endpoint: &Endpoint) -> Result<Session, Failure> {
 /// Reads the materialized views of a database.
 ///
 /// What an exclusive lock of another session hides is left out and marked busy. The
-/// server prints definitions as they are now, not as the transaction sees them, so views
-/// that were changed meanwhile are read again.
+/// server prints definitions as they are now, not as the transaction sees them, so what
+/// was changed meanwhile is read again, and everything of a row is of one instant.
 ///
 /// # Errors
 ///
@@ -45,30 +45,22 @@ async fn connect(endpoint: &Endpoint) -> Result<Session, Failure> {
 /// ever returned.
 pub async fn read_snapshot(endpoint: &Endpoint, depth: Depth) -> Result<Snapshot, Failure> {
     let mut session = connect(endpoint).await?;
-    let mut attempt = 1;
-    loop {
-        let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
-        let server = transaction.server().clone();
-        let pg_snapshot = transaction.pg_snapshot().to_owned();
-        let mut views = read_catalog(&mut transaction).await?;
-        if depth == Depth::Catalog || views.is_empty() {
-            transaction.finish().await?;
-            session.close().await;
-            // Nothing was asked for that a lock could hide.
-            views.values_mut().for_each(|view| view.status = ReadStatus::Ok);
-            return Ok(assemble(server, views));
-        }
+    let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
+    let server = transaction.server().clone();
+    let read_at = transaction.pg_snapshot().to_owned();
+    let mut views = read_catalog(&mut transaction).await?;
+    if depth == Depth::Catalog {
+        transaction.finish().await?;
+        // Nothing was asked for that a lock could hide.
+        views.values_mut().for_each(|view| view.status = ReadStatus::Ok);
+    } else {
         let mut read = read_shared(endpoint, transaction, &views).await?;
         read_remaining(&mut session, &free(&views), &mut read).await?;
-        let moved = find_moved(&mut session, &pg_snapshot, &mut read).await?;
-        if moved.is_empty() || attempt == ATTEMPTS {
-            session.close().await;
-            read.retain(|oid, _| !moved.contains(oid));
-            complete(&mut views, &read);
-            return Ok(assemble(server, views));
-        }
-        attempt += 1;
+        settle(&mut session, read_at, &mut views, &mut read).await?;
+        complete(&mut views, &read);
     }
+    session.close().await;
+    Ok(assemble(server, views))
 }
 
 /// Reads sizes and definitions, on two connections where that is worth it.
@@ -81,7 +73,7 @@ async fn read_shared(
     let own = if todo.len() < WORTH_A_SECOND_CONNECTION { todo.len() } else { todo.len() / 2 };
     let (own, others) = todo.split_at(own);
     let (own_read, others_read) =
-        tokio::join!(read_whole(&mut transaction, own), read_elsewhere(endpoint, others));
+        tokio::join!(read_whole(&mut transaction, own, CHUNK), read_elsewhere(endpoint, others));
     let mut read = own_read?;
     transaction.finish().await?;
     read.extend(others_read?);
@@ -99,6 +91,8 @@ fn complete(views: &mut HashMap<u32, ViewState>, read: &HashMap<u32, Whole>) {
             Some(Whole { digest: Some(digest), size_bytes }) => {
                 view.size_bytes = *size_bytes;
                 view.definition_sha256 = Some(*digest);
+                // It was read before the lock that hides it by now, and has not changed.
+                view.status = ReadStatus::Ok;
             }
             _ => view.status = ReadStatus::Busy,
         }
@@ -165,17 +159,19 @@ fn link(views: &mut HashMap<u32, ViewState>, edges: &[Edge]) {
     }
 }
 
-/// Reads sizes and definitions until a lock is in the way; what was read until then is kept.
+/// Reads sizes and definitions until something is in the way; what was read until then is
+/// kept, and the rest is for another look.
 async fn read_whole(
     transaction: &mut ReadTransaction<'_>,
     oids: &[u32],
+    chunk: usize,
 ) -> Result<HashMap<u32, Whole>, Failure> {
     let mut read = HashMap::with_capacity(oids.len());
     if oids.is_empty() {
         return Ok(read);
     }
     let reading = transaction
-        .rows(statement::read_whole(oids), "read sizes and definitions", |row| {
+        .rows(statement::read_whole(oids, chunk), "read sizes and definitions", |row| {
             let digest = digest(row, "digest")?;
             let whole = Whole { digest, size_bytes: row.try_get("size_bytes")? };
             read.insert(oid(row, "oid")?, whole);
@@ -183,7 +179,9 @@ async fn read_whole(
         })
         .await;
     match reading {
-        Err(error) if error.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) => Ok(read),
+        Err(error) if IN_THE_WAY.contains(&error.sqlstate.as_deref().unwrap_or_default()) => {
+            Ok(read)
+        }
         Err(error) => Err(error.failure),
         Ok(()) => Ok(read),
     }
@@ -198,7 +196,7 @@ async fn read_elsewhere(endpoint: &Endpoint, oids: &[u32]) -> Result<HashMap<u32
     }
     let Ok(mut session) = connect(endpoint).await else { return Ok(HashMap::new()) };
     let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
-    let read = read_whole(&mut transaction, oids).await?;
+    let read = read_whole(&mut transaction, oids, CHUNK).await?;
     transaction.finish().await?;
     session.close().await;
     Ok(read)
@@ -233,59 +231,77 @@ async fn read_again(session: &mut Session, oids: &[u32]) -> Result<HashMap<u32, 
         })
         .await?;
     let todo: Vec<u32> = oids.iter().copied().filter(|oid| free.contains(oid)).collect();
-    let read = read_whole(&mut transaction, &todo).await?;
+    let read = read_whole(&mut transaction, &todo, SMALL_CHUNK).await?;
     transaction.finish().await?;
     Ok(read)
 }
 
-/// Returns the views whose definition is not the one that the snapshot saw.
+/// Makes rows and definitions belong to one instant.
 ///
-/// Where no transaction was running or ended in between, comparing two snapshots shows
-/// that nothing moved; otherwise the views that may be concerned are printed again. Those
-/// that a lock hides by now are taken out of `read`: they cannot be verified.
-async fn find_moved(
+/// The rows are those of a snapshot, and the definitions were printed after it. They
+/// belong together where nothing was written since that a definition depends on; where no
+/// transaction was running or ended in between, comparing two snapshots shows that. What
+/// was concerned is read again, rows and definitions, and looked at once more. Views that
+/// change each time, and those that a lock hides, are taken out of `read`.
+async fn settle(
     session: &mut Session,
-    pg_snapshot: &str,
+    mut read_at: String,
+    views: &mut HashMap<u32, ViewState>,
     read: &mut HashMap<u32, Whole>,
-) -> Result<HashSet<u32>, Failure> {
-    let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
-    let mut concerned = Vec::new();
-    if transaction.pg_snapshot() != pg_snapshot {
-        let oldest = pg_snapshot.split(':').next().unwrap_or_default();
-        transaction
-            .rows_for(
-                include_str!("sql/read_written_since.sql"),
-                &[oldest],
-                "see what was changed meanwhile",
-                |row| {
-                    concerned.push(oid(row, "oid")?);
-                    Ok(())
-                },
-            )
-            .await?;
-    }
-    transaction.finish().await?;
-    concerned.retain(|oid| read.contains_key(oid));
-    let mut moved = HashSet::new();
-    if concerned.is_empty() {
-        return Ok(moved);
-    }
-    let again = read_again(session, &concerned).await?;
-    for oid in concerned {
-        match (read.get(&oid), again.get(&oid)) {
-            (Some(before), Some(now)) if before.digest == now.digest => {}
-            (_, Some(_)) => {
-                moved.insert(oid);
-            }
-            (_, None) => {
-                read.remove(&oid);
-            }
+) -> Result<(), Failure> {
+    for attempt in 1..=ATTEMPTS {
+        let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
+        if transaction.pg_snapshot() == read_at {
+            return transaction.finish().await;
+        }
+        let concerned = read_written_since(&mut transaction, &read_at).await?;
+        read_at = transaction.pg_snapshot().to_owned();
+        *views = read_catalog(&mut transaction).await?;
+        transaction.finish().await?;
+        read.retain(|oid, _| !concerned.contains(oid) && views.contains_key(oid));
+        let is_missing = |oid: &u32| !read.contains_key(oid);
+        let todo: Vec<u32> = views.keys().copied().filter(is_missing).collect();
+        if todo.is_empty() || attempt == ATTEMPTS {
+            break;
+        }
+        let again = read_again(session, &todo).await?;
+        let hidden = again.is_empty();
+        read.extend(again);
+        if hidden && concerned.is_empty() {
+            break;
         }
     }
-    Ok(moved)
+    Ok(())
 }
 
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+async fn read_written_since(
+    transaction: &mut ReadTransaction<'_>,
+    before: &str,
+) -> Result<HashSet<u32>, Failure> {
+    let mut concerned = HashSet::new();
+    transaction
+        .rows_for(
+            include_str!("sql/read_written_since.sql"),
+            &[before],
+            "see what was changed meanwhile",
+            |row| {
+                concerned.insert(oid(row, "oid")?);
+                Ok(())
+            },
+        )
+        .await?;
+    Ok(concerned)
+}
+
+/// What may be in the way of reading a view, by SQLSTATE: a lock that is not to be had; a
+/// relation that is gone by now; and a lock table that is full.
+const IN_THE_WAY: [&str; 4] = ["55P03", "XX000", "42P01", "53200"];
+
+/// How many views are read in one go, which holds the locks of all they name.
+const CHUNK: usize = 200;
+
+/// How many are where the first look did not get through.
+const SMALL_CHUNK: usize = 10;
 
 fn assemble(server: ServerFacts, views: HashMap<u32, ViewState>) -> Snapshot {
     Snapshot { server, views: views.into_values().map(|view| (view.name.clone(), view)).collect() }

@@ -35,36 +35,64 @@ pub struct Limits {
 
 /// The server processes that work for this run, so that an interrupt can cancel them.
 #[derive(Debug, Clone, Default)]
-pub struct Backends(Arc<Mutex<Vec<i32>>>);
+pub struct Backends(Arc<Mutex<Vec<Arc<Backend>>>>);
+
+/// A server process at work, with the way to its server: a run may use several roles, and
+/// only the role that a process works for is sure to be allowed to cancel it.
+#[derive(Debug)]
+pub struct Backend {
+    pid: i32,
+    endpoint: Endpoint,
+}
 
 impl Backends {
-    /// Returns the process ids that are at work now.
-    pub fn at_work(&self) -> Vec<i32> {
+    /// Returns the server processes that are at work now.
+    pub fn at_work(&self) -> Vec<Arc<Backend>> {
         self.lock().clone()
     }
 
-    fn add(&self, pid: i32) -> AtWork {
-        self.lock().push(pid);
-        AtWork { backends: self.clone(), pid }
+    fn add(&self, backend: Backend) -> AtWork {
+        let backend = Arc::new(backend);
+        self.lock().push(Arc::clone(&backend));
+        AtWork { backends: self.clone(), backend }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<i32>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Backend>>> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-/// Keeps a process id in [`Backends`] as long as it lives.
+impl Backend {
+    /// Cancels what the process is doing, from a connection of its own.
+    ///
+    /// How long the server may take to answer is for the caller to limit.
+    ///
+    /// # Errors
+    ///
+    /// When the server cannot be reached or refuses; the statement then ends by its own
+    /// limits.
+    pub async fn cancel(&self) -> Result<(), Failure> {
+        let mut session = Session::connect(&self.endpoint).await?;
+        let cancelled = session.run(statement::cancel_backend(self.pid)).await;
+        cancelled.map_err(|error| session.failure(&error, "cancel a statement"))?;
+        session.close().await;
+        Ok(())
+    }
+}
+
+/// Keeps a server process in [`Backends`] as long as it lives.
 #[derive(Debug)]
 pub(super) struct AtWork {
     backends: Backends,
-    pid: i32,
+    backend: Arc<Backend>,
 }
 
 impl Drop for AtWork {
     fn drop(&mut self) {
-        let mut pids = self.backends.lock();
-        if let Some(at) = pids.iter().position(|pid| *pid == self.pid) {
-            pids.swap_remove(at);
+        let mut backends = self.backends.lock();
+        let at = backends.iter().position(|backend| Arc::ptr_eq(backend, &self.backend));
+        if let Some(at) = at {
+            backends.swap_remove(at);
         }
     }
 }
@@ -95,9 +123,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub struct Session {
     connection: PgConnection,
-    resolved: Resolved,
-    limits: Limits,
-    backends: Backends,
+    endpoint: Endpoint,
 }
 
 impl Session {
@@ -118,12 +144,7 @@ impl Session {
                 return Err(server_error::no_answer("connect", limits.connect, resolved));
             }
         };
-        Ok(Self {
-            connection,
-            resolved: resolved.clone(),
-            limits,
-            backends: endpoint.backends.clone(),
-        })
+        Ok(Self { connection, endpoint: endpoint.clone() })
     }
 
     /// Opens a read-only transaction that sees one instant, and describes the server.
@@ -135,51 +156,25 @@ impl Session {
         &mut self,
         path: SearchPath,
     ) -> Result<ReadTransaction<'_>, Failure> {
-        let message = statement::begin_read_only(&self.limits, path);
+        let message = statement::begin_read_only(&self.endpoint.limits, path);
         let limit = self.answer_limit();
         let doing = "open a read-only transaction";
         let beginning = sqlx::raw_sql(message).fetch_all(&mut self.connection);
         let rows = match tokio::time::timeout(limit, beginning).await {
             Ok(rows) => {
-                rows.map_err(|error| server_error::failure(&error, doing, &self.resolved))?
+                rows.map_err(|error| server_error::failure(&error, doing, &self.endpoint.resolved))?
             }
-            Err(_elapsed) => return Err(server_error::no_answer(doing, limit, &self.resolved)),
+            Err(_elapsed) => {
+                return Err(server_error::no_answer(doing, limit, &self.endpoint.resolved));
+            }
         };
         let row = rows.last().ok_or_else(|| Failure::internal("the server described nothing"))?;
         let server = server_facts(row).map_err(|error| {
-            server_error::failure(&error, "read the server's version", &self.resolved)
+            server_error::failure(&error, "read the server's version", &self.endpoint.resolved)
         })?;
         let (pid, pg_snapshot) = (row.get("pid"), row.get("pg_snapshot"));
-        let at_work = self.backends.add(pid);
+        let at_work = self.is_at_work(pid);
         Ok(ReadTransaction { session: self, server, pg_snapshot, _at_work: at_work })
-    }
-
-    /// Cancels what other server processes of this run are doing.
-    ///
-    /// # Errors
-    ///
-    /// When the server does not answer; the statements then end by their own limits.
-    pub async fn cancel(&mut self, pids: &[i32]) -> Result<(), Failure> {
-        let limit = self.limits.connect;
-        for pid in pids {
-            let cancelling =
-                sqlx::raw_sql(statement::cancel_backend(*pid)).execute(&mut self.connection);
-            match tokio::time::timeout(limit, cancelling).await {
-                Ok(done) => {
-                    done.map_err(|error| {
-                        server_error::failure(&error, "cancel a statement", &self.resolved)
-                    })?;
-                }
-                Err(_elapsed) => {
-                    return Err(server_error::no_answer(
-                        "cancel a statement",
-                        limit,
-                        &self.resolved,
-                    ));
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Makes sure that the server takes changes, and returns the database's name.
@@ -196,8 +191,8 @@ impl Session {
         let row = asking
             .fetch_one(&mut self.connection)
             .await
-            .map_err(|error| server_error::failure(&error, doing, &self.resolved))?;
-        let name = self.resolved.target.masked_url();
+            .map_err(|error| server_error::failure(&error, doing, &self.endpoint.resolved))?;
+        let name = self.endpoint.resolved.target.masked_url();
         if row.get("in_recovery") {
             return Err(Failure::new(FailureKind::Connection, format!("{name} is a standby"))
                 .cause("nothing can be changed there")
@@ -225,12 +220,16 @@ impl Session {
         let asking =
             sqlx::raw_sql("SELECT pg_backend_pid() AS pid").fetch_one(&mut self.connection);
         let row = asking.await.map_err(|error| self.failure(&error, "ask for the process id"))?;
-        Ok(self.backends.add(row.get("pid")))
+        Ok(self.is_at_work(row.get("pid")))
+    }
+
+    fn is_at_work(&self, pid: i32) -> AtWork {
+        self.endpoint.backends.add(Backend { pid, endpoint: self.endpoint.clone() })
     }
 
     /// Turns an error of this session into a failure.
     pub(super) fn failure(&self, error: &sqlx::Error, doing: &str) -> Failure {
-        server_error::failure(error, doing, &self.resolved)
+        server_error::failure(error, doing, &self.endpoint.resolved)
     }
 
     /// Returns the driver's connection.
@@ -240,7 +239,7 @@ impl Session {
 
     /// Returns the limits of the session's transactions.
     pub(super) const fn limits(&self) -> Limits {
-        self.limits
+        self.endpoint.limits
     }
 
     /// Says goodbye to the server.
@@ -254,7 +253,8 @@ impl Session {
     fn answer_limit(&self) -> Duration {
         const GRACE: Duration = Duration::from_secs(5);
         const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
-        if self.limits.statement.0.is_zero() { FOREVER } else { self.limits.statement.0 + GRACE }
+        let limit = self.endpoint.limits.statement.0;
+        if limit.is_zero() { FOREVER } else { limit + GRACE }
     }
 }
 
@@ -288,7 +288,7 @@ impl ReadTransaction<'_> {
         mut take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
     ) -> Result<(), ReadError> {
         let limit = self.session.answer_limit();
-        let at = &self.session.resolved;
+        let at = &self.session.endpoint.resolved;
         let mut rows = sqlx::raw_sql(message).fetch(&mut self.session.connection);
         let reading = async {
             while let Some(row) = rows.try_next().await? {
@@ -317,7 +317,7 @@ impl ReadTransaction<'_> {
         doing: &str,
         mut take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
     ) -> Result<(), ReadError> {
-        let at = &self.session.resolved;
+        let at = &self.session.endpoint.resolved;
         let limit = self.session.answer_limit();
         // Unnamed, and inside a transaction: a pooler cannot mix it up with another client's.
         let mut query = sqlx::query(sql).persistent(false);
@@ -354,12 +354,16 @@ impl ReadTransaction<'_> {
         let ending = sqlx::raw_sql("ROLLBACK").execute(&mut self.session.connection);
         match tokio::time::timeout(limit, ending).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => {
-                Err(server_error::failure(&error, "end the transaction", &self.session.resolved))
-            }
-            Err(_elapsed) => {
-                Err(server_error::no_answer("end the transaction", limit, &self.session.resolved))
-            }
+            Ok(Err(error)) => Err(server_error::failure(
+                &error,
+                "end the transaction",
+                &self.session.endpoint.resolved,
+            )),
+            Err(_elapsed) => Err(server_error::no_answer(
+                "end the transaction",
+                limit,
+                &self.session.endpoint.resolved,
+            )),
         }
     }
 }

@@ -29,10 +29,9 @@ pub(super) fn begin_read_only(limits: &Limits, path: SearchPath) -> AssertSqlSaf
 /// Printing a definition locks what it names until the end of the transaction; the
 /// savepoint lets go of a chunk's locks before the next one is read, so that neither the
 /// server's lock table overflows nor a migration waits for all of it.
-pub(super) fn read_whole(oids: &[u32]) -> AssertSqlSafe<String> {
-    const CHUNK: usize = 200;
+pub(super) fn read_whole(oids: &[u32], chunk: usize) -> AssertSqlSafe<String> {
     let mut message = String::from("SAVEPOINT chunk;");
-    for chunk in oids.chunks(CHUNK) {
+    for chunk in oids.chunks(chunk) {
         let list = chunk.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
         write!(
             message,
@@ -71,12 +70,21 @@ pub(super) fn read_ledger(table: &QualifiedName) -> AssertSqlSafe<String> {
     ))
 }
 
-/// Returns the message that takes the lock on migrating, in a transaction that holds it.
-pub(super) fn take_migration_lock(key: i64, limits: &Limits) -> AssertSqlSafe<String> {
+/// Returns the message that tries to take the lock on migrating, in a transaction that then
+/// holds it; the last row tells whether it was free.
+///
+/// It never waits in the server: a waiting statement holds a snapshot, and a CREATE INDEX
+/// CONCURRENTLY of the run that has the lock would wait for that snapshot to go. READ
+/// COMMITTED is named, whatever the role's default is, because such a transaction holds no
+/// snapshot between its statements.
+pub(super) fn try_migration_lock(key: i64) -> AssertSqlSafe<String> {
+    // No limit on idling or on the whole (17+) may end it while migrations are applied.
     AssertSqlSafe(format!(
-        "BEGIN; SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = 0; \
-         SELECT pg_advisory_xact_lock({key})",
-        milliseconds(limits.lock.0),
+        "BEGIN ISOLATION LEVEL READ COMMITTED; \
+         SET LOCAL idle_in_transaction_session_timeout = 0; \
+         SELECT CASE WHEN current_setting('server_version_num')::int4 >= 170000 \
+         THEN set_config('transaction_timeout', '0', true) END; \
+         SELECT pg_try_advisory_xact_lock({key}) AS is_taken"
     ))
 }
 
@@ -98,13 +106,32 @@ pub(super) fn lock_holder(key: i64) -> AssertSqlSafe<String> {
 /// Returns the statements that open the transaction of a migration.
 pub(super) fn begin_migration(limits: &Limits) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = {}; \
-         SET LOCAL statement_timeout = {}; \
-         SELECT CASE WHEN current_setting('server_version_num')::int4 >= 140000 \
-         THEN set_config('client_connection_check_interval', '1s', true) END",
-        milliseconds(limits.lock.0),
-        milliseconds(limits.statement.0),
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {}",
+        migration_settings(limits, Scope::Transaction)
     ))
+}
+
+/// Returns the statements that settle the session for a file outside a transaction.
+pub(super) fn settle_session(limits: &Limits) -> AssertSqlSafe<String> {
+    AssertSqlSafe(migration_settings(limits, Scope::Session))
+}
+
+/// Returns the statements that undo, within a file's own transaction, the role and the
+/// settings that it left, so that its row of the ledger is written as if it had set none.
+pub(super) fn resettle_migration(limits: &Limits) -> AssertSqlSafe<String> {
+    // What the file deferred to the commit still runs under its role and settings.
+    AssertSqlSafe(format!(
+        "SET CONSTRAINTS ALL IMMEDIATE; {RESET_SESSION}; {}",
+        migration_settings(limits, Scope::Transaction)
+    ))
+}
+
+/// Gives a session back as it was when it was opened.
+pub(super) const RESET_SESSION: &str = "RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL";
+
+/// Returns the query that tells how a transaction ended, by its id.
+pub(super) fn transaction_fate(id: i64) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!("SELECT pg_xact_status('{id}'::xid8) AS fate"))
 }
 
 /// Returns the statements that open the transaction of a trial, which is rolled back.
@@ -146,6 +173,29 @@ fn local_settings(limits: &Limits) -> String {
         "SET LOCAL jit = off; SET LOCAL \"TimeZone\" = 'UTC'; \
          SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
          SET LOCAL idle_in_transaction_session_timeout = 60000",
+        milliseconds(limits.lock.0),
+        milliseconds(limits.statement.0),
+    )
+}
+
+/// How long a setting lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Transaction,
+    Session,
+}
+
+/// Returns the statements that limit a migration, and have the server notice when its
+/// client is gone (14+).
+fn migration_settings(limits: &Limits, scope: Scope) -> String {
+    let (set, is_local) = match scope {
+        Scope::Transaction => ("SET LOCAL", "true"),
+        Scope::Session => ("SET", "false"),
+    };
+    format!(
+        "{set} lock_timeout = {}; {set} statement_timeout = {}; \
+         SELECT CASE WHEN current_setting('server_version_num')::int4 >= 140000 \
+         THEN set_config('client_connection_check_interval', '1s', {is_local}) END",
         milliseconds(limits.lock.0),
         milliseconds(limits.statement.0),
     )

@@ -10,20 +10,41 @@ use crate::rights::{Oid, Privilege, RelationKind, Rights};
 /// if they are updatable.
 pub(super) fn written_through(rights: &Rights, role: Oid, table: Oid) -> Vec<QualifiedName> {
     const ROWS: [Privilege; 3] = [Privilege::Insert, Privilege::Update, Privilege::Delete];
-    let mut names: Vec<QualifiedName> = rights
-        .relations
-        .iter()
-        .filter(|(oid, view)| view.kind == RelationKind::View && **oid != table)
+    let mut names: Vec<QualifiedName> = views_over(rights, table)
+        .into_iter()
+        .filter_map(|oid| Some((oid, rights.relations.get(&oid)?)))
         .filter(|(oid, view)| {
             ways::entrances(rights, role, view, &ROWS).iter().any(|entrance| {
                 let writing = Writing { privilege: entrance.privilege, table };
-                writing.passes(rights, **oid, entrance.acting, &mut BTreeSet::new())
+                writing.passes(rights, *oid, entrance.acting, &mut BTreeSet::new())
             })
         })
         .map(|(_, view)| view.name.clone())
         .collect();
     names.sort();
     names
+}
+
+/// Returns the plain views that read a table, directly or through other plain views.
+fn views_over(rights: &Rights, table: Oid) -> BTreeSet<Oid> {
+    let is_view = |oid: &Oid| {
+        rights.relations.get(oid).is_some_and(|relation| relation.kind == RelationKind::View)
+    };
+    let mut over = BTreeSet::new();
+    loop {
+        let reads = |read: &Oid| *read == table || over.contains(read);
+        let more: Vec<Oid> = rights
+            .rules
+            .iter()
+            .filter(|(oid, rule)| rule.reads.keys().any(reads) && !over.contains(*oid))
+            .map(|(oid, _)| *oid)
+            .filter(|oid| is_view(oid))
+            .collect();
+        if more.is_empty() {
+            return over;
+        }
+        over.extend(more);
+    }
 }
 
 struct Writing {

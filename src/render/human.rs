@@ -10,7 +10,7 @@ use crate::finding::{Finding, Severity};
 use crate::gate::{GateResult, Verdict};
 use crate::render::{Appearance, Detail};
 use crate::report::{Data, Report};
-use crate::wording::{plural, wrapped};
+use crate::wording::{plural, printable, wrapped};
 
 mod check_grants;
 mod diff_registry;
@@ -51,13 +51,30 @@ pub(super) fn render(
 }
 
 impl Page<'_> {
+    /// Writes a line; what a terminal would obey in it is spelt out.
     fn line(&mut self, text: &str) -> io::Result<()> {
-        writeln!(self.out, "{text}")
+        writeln!(self.out, "{}", printable(text))
+    }
+
+    /// Writes a line of which the part in the middle has a style.
+    fn styled_line(
+        &mut self,
+        before: &str,
+        word: &str,
+        style: Style,
+        after: &str,
+    ) -> io::Result<()> {
+        let (before, word, after) = (printable(before), printable(word), printable(after));
+        if self.appearance.color {
+            writeln!(self.out, "{before}{}{after}", word.style(style))
+        } else {
+            writeln!(self.out, "{before}{word}{after}")
+        }
     }
 
     /// Writes a text, wrapped, with an indent for its first and for its further lines.
     fn paragraph(&mut self, first: &str, further: &str, text: &str) -> io::Result<()> {
-        for line in wrapped(text, first, further, self.appearance.width) {
+        for line in wrapped(&printable(text), first, further, self.appearance.width) {
             writeln!(self.out, "{line}")?;
         }
         Ok(())
@@ -65,10 +82,6 @@ impl Page<'_> {
 
     fn is_verbose(&self) -> bool {
         self.appearance.detail == Detail::Verbose
-    }
-
-    fn styled(&self, text: &str, style: Style) -> String {
-        if self.appearance.color { text.style(style).to_string() } else { text.to_owned() }
     }
 
     fn header(&mut self, report: &Report) -> io::Result<()> {
@@ -101,8 +114,8 @@ impl Page<'_> {
             (None, Severity::Warning) => ("warning", Style::new().yellow().bold()),
             (None, Severity::Info) => ("info", Style::new().cyan()),
         };
-        let word = self.styled(word, style);
-        self.line(&format!("{word} [{}] {}", finding.check, finding.subject.name))?;
+        let about = format!(" [{}] {}", finding.check, finding.subject.name);
+        self.styled_line("", word, style, &about)?;
         self.paragraph("  ", "  ", &finding.message)?;
         if let Some(location) = &finding.location {
             self.line(&format!("  at {}:{}", location.file, location.line))?;
@@ -134,19 +147,18 @@ impl Page<'_> {
                 Verdict::Fail => Style::new().red().bold(),
                 Verdict::Undecided => Style::new().yellow().bold(),
             };
-            let verdict = self.styled(&format!("{:<9}", gate.verdict.word()), style);
-            let head = format!("{} {verdict} ", gate.id);
-            // Colour takes no columns, so the indent is counted without it.
             let text = match gate.verdict {
                 Verdict::Pass => format!("{}: {}", gate.title, gate.reason),
                 _ => format!("{}; wanted: {}", gate.reason, gate.title),
             };
-            let lines = wrapped(&text, &" ".repeat(15), &" ".repeat(15), self.appearance.width);
-            for (at, line) in lines.iter().enumerate() {
-                let line = line.trim_start();
-                let indent = if at == 0 { head.clone() } else { " ".repeat(15) };
-                self.line(&format!("{indent}{line}"))?;
-            }
+            // Colour takes no columns, so the lines are measured without it.
+            let indent = " ".repeat(15);
+            let lines = wrapped(&printable(&text), &indent, &indent, self.appearance.width);
+            let (first, further) = lines.split_first().expect("a text has a line");
+            let verdict = format!("{:<9}", gate.verdict.word());
+            let first = format!(" {}", first.trim_start());
+            self.styled_line(&format!("{} ", gate.id), &verdict, style, &first)?;
+            further.iter().try_for_each(|line| self.line(line))?;
             self.unjudged(gate)?;
         }
         Ok(())
@@ -197,9 +209,9 @@ impl Page<'_> {
             (Verdict::Fail, Exit::Done | Exit::Undecided) => ", spared by --fail-on never",
             _ => "",
         };
-        let word = self.styled(verdict.word(), style);
         let exit = report.outcome.exit.code();
         self.line("")?;
-        self.line(&format!("{word}: {} (exit {exit}{spared})", parts.join(", ")))
+        let rest = format!(": {} (exit {exit}{spared})", parts.join(", "));
+        self.styled_line("", verdict.word(), style, &rest)
     }
 }

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::grants::Grants;
+use crate::grants::{Grants, Proved};
 use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::refreshability::Via;
 
@@ -151,7 +151,7 @@ fn refreshability_row(refreshes: &crate::grants::RoleRefreshes) -> Refreshabilit
             })
             .collect(),
         unseen: judged.unseen.clone(),
-        proof: None,
+        proof: refreshes.proved.as_ref().map(Proved::told),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct MigrationRows {
     pub kind: &'static str,
     /// The newest migrations of the project; exactly one when all is well.
     pub heads: Vec<String>,
+    /// The files of each version that several of them claim; none when all is well.
+    pub shared: Vec<Vec<String>>,
     /// What the database is at: the newest version that was applied; `None`: not known.
     pub current: Option<Vec<String>>,
     /// Files that were not applied, in order; `None`: not known.
@@ -72,7 +74,8 @@ pub fn rows(state: &MigrationState, applied: Vec<(i64, Duration)>) -> MigrateRow
     MigrateRows {
         migrations: MigrationRows {
             kind: "sql",
-            heads: state.heads().iter().map(|file| file.file.clone()).collect(),
+            heads: names(&state.heads()),
+            shared: state.shared_versions().iter().map(|files| names(files)).collect(),
             current: state.applied().ok().map(|applied| {
                 let newest = applied.iter().map(|applied| applied.version).max();
                 newest.map(|version| version.to_string()).into_iter().collect()
@@ -93,6 +96,10 @@ pub fn rows(state: &MigrationState, applied: Vec<(i64, Duration)>) -> MigrateRow
             },
         },
     }
+}
+
+fn names(files: &[&MigrationFile]) -> Vec<String> {
+    files.iter().map(|file| file.file.clone()).collect()
 }
 
 fn row(file: Option<&MigrationFile>, applied: Option<&AppliedMigration>) -> MigrationRow {

@@ -18,9 +18,20 @@ pub struct BodyFacts {
     pub raises: bool,
     /// It holds `RETURN NULL`, with which a row trigger drops the row (PL/pgSQL alone).
     pub returns_null: bool,
+    /// What it comes to in any case (PL/pgSQL alone): no branch leads past it.
+    pub ends: Option<End>,
     /// What it calls, reads, writes or casts to by a name without a schema (SQL and PL/pgSQL
     /// alone); built-in names and those of its own variables are among them.
     pub unqualified: BTreeSet<String>,
+}
+
+/// How a body refuses in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With an error.
+    Raises,
+    /// With `RETURN NULL`.
+    ReturnsNull,
 }
 
 /// Looks into a body.
@@ -51,8 +62,33 @@ pub fn look_into(language: &str, body: &str) -> BodyFacts {
                 _ => {}
             }
         }
+        facts.ends = end(&tokens);
     }
     facts
+}
+
+/// Returns the refusal that statements without a branch lead to, where there is no handler
+/// that could catch it.
+fn end(tokens: &[Token]) -> Option<End> {
+    const BRANCHES: [&str; 9] =
+        ["if", "case", "loop", "while", "for", "foreach", "exit", "continue", "goto"];
+    let words: Vec<Option<&str>> = tokens.iter().map(Token::word).collect();
+    let begin = words.iter().position(|word| *word == Some("begin"))?;
+    if words.windows(2).any(|pair| pair == [Some("exception"), Some("when")]) {
+        return None;
+    }
+    for (at, word) in words.iter().enumerate().skip(begin).filter_map(|(at, w)| Some((at, (*w)?))) {
+        let next = words.get(at + 1).copied().flatten();
+        match word {
+            "raise" if !next.is_some_and(|level| BELOW_ERROR.contains(&level)) => {
+                return Some(End::Raises);
+            }
+            "return" => return (next == Some("null")).then_some(End::ReturnsNull),
+            word if BRANCHES.contains(&word) => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// The levels of `RAISE` that let the statement go on.
@@ -71,6 +107,7 @@ impl BodyFacts {
         self.touches_row_security |= other.touches_row_security;
         self.raises |= other.raises;
         self.returns_null |= other.returns_null;
+        self.ends = self.ends.or(other.ends);
         self.unqualified.extend(other.unqualified.iter().cloned());
     }
 
@@ -254,6 +291,23 @@ mod tests {
         assert!(plpgsql("BEGIN IF x THEN RETURN NEW; END IF; RETURN\nNULL; END").returns_null);
         assert!(!plpgsql("BEGIN RETURN NEW; -- RETURN NULL;\nEND").returns_null);
         assert!(!plpgsql("BEGIN RETURN nullif(a, b); END").returns_null);
+    }
+
+    #[test]
+    fn a_refusal_in_any_case_is_told_from_one_that_a_branch_leads_past() {
+        for (body, end) in [
+            ("BEGIN RAISE EXCEPTION 'no' USING HINT = 'if'; END", Some(End::Raises)),
+            ("DECLARE n int; BEGIN PERFORM f(); RAISE; RETURN NEW; END", Some(End::Raises)),
+            ("BEGIN RAISE LOG 'x'; RETURN NULL; END", Some(End::ReturnsNull)),
+            ("BEGIN IF NEW.id < 0 THEN RAISE 'no'; END IF; RETURN NEW; END", None),
+            ("BEGIN RETURN NEW; RAISE 'no'; END", None),
+            ("BEGIN RETURN CASE WHEN a THEN NULL ELSE NEW END; END", None),
+            ("BEGIN BEGIN RAISE 'no'; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN NEW; END", None),
+            ("BEGIN FOR i IN 1 .. 0 LOOP RAISE 'no'; END LOOP; RETURN NEW; END", None),
+        ] {
+            assert_eq!(plpgsql(body).ends, end, "{body}");
+        }
+        assert_eq!(look_into("sql", "BEGIN RAISE 'no'; END").ends, None);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::checks::{self, Facts};
 use crate::finding::{Finding, Unjudged};
 use crate::gate::GateId;
-use crate::grants::{self, Chosen};
+use crate::grants::{self, Chosen, Proved};
 use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::rights::{
     Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights, Role, Rule,
@@ -16,6 +16,7 @@ use crate::rights::{
 pub(crate) struct World {
     registry: String,
     rights: Rights,
+    proved: Option<Proved>,
 }
 
 /// Makes a world with a registry, everything after `version = 1`.
@@ -31,10 +32,16 @@ pub(crate) fn world(registry: &str) -> World {
     };
     rights.schemas.insert(2, public);
     rights.database_grants.push(everybody(Privilege::Temporary));
-    World { registry: format!("version = 1\n{registry}"), rights }
+    World { registry: format!("version = 1\n{registry}"), rights, proved: None }
 }
 
 impl World {
+    /// Lets every refresh have been tried, with this end.
+    pub(crate) fn proved(mut self, proved: Proved) -> Self {
+        self.proved = Some(proved);
+        self
+    }
+
     pub(crate) fn role(self, name: &str) -> Self {
         self.any_role(name, false)
     }
@@ -188,7 +195,10 @@ impl World {
     fn judged<T>(&self, take: impl FnOnce(checks::Outcome) -> T) -> T {
         let registry = super::registry(&self.registry);
         let rights = self.rights.clone().indexed();
-        let grants = grants::compare(&registry, &rights, &Chosen::default());
+        let mut grants = grants::compare(&registry, &rights, &Chosen::default());
+        for refreshes in &mut grants.refreshes {
+            refreshes.proved.clone_from(&self.proved);
+        }
         let missing = || "not looked".to_owned();
         let facts =
             Facts::new(&registry, Err(missing()), Err(missing())).with_grants(Ok(&grants), None);

@@ -16,6 +16,7 @@ mod migrate_files;
 mod migrate_interrupted;
 mod migrate_together;
 mod preflight;
+mod protection;
 mod read_only;
 mod refreshability;
 mod rights;

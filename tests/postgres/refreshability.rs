@@ -2,177 +2,27 @@
 //! every kind of role really tries, on views whose owners lack every kind of right; and the
 //! statements that are said to help, run, and tried again.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use driftgate::ident::{QualifiedName, RoleName};
+use driftgate::ident::RoleName;
 use driftgate::pg::prove_refresh::{Proof, Proving};
-use driftgate::pg::read_rights::{Scope, read_rights};
-use driftgate::pg::session::{Backends, Endpoint, Limits, LockTimeout, StatementTimeout};
+use driftgate::pg::session::{Limits, LockTimeout, StatementTimeout};
 use driftgate::refreshability::{Refreshability, Via, judge};
 use driftgate::registry::RefreshMode;
 use driftgate::rights::Rights;
-use driftgate::target::{Source, Target, ThisMachine};
-use tokio::runtime::{Builder, Runtime};
 
-use crate::support::TestDatabase;
-use crate::support::database::maintenance;
 use crate::support::session::Session;
 
 mod callers;
+mod laboratory;
 mod shapes;
 
-use callers::{CALLERS, Caller, OTHERS};
+use callers::Caller;
+use laboratory::{LIMITS, Laboratory, SCHEMAS, name, refresh};
 use shapes::{CALLS, GIVEN_UP, Shape, TABLES, USUAL, VIEWS, WITHOUT_TEMPORARY};
 
-/// The schemas: open to everybody, to the owners of the views alone, and to nobody.
-const SCHEMAS: [&str; 3] = ["opened", "owners", "closed"];
-
 const DENIED: &str = "42501";
-
-const LIMITS: Limits = Limits {
-    connect: Duration::from_secs(30),
-    lock: LockTimeout(Duration::from_secs(30)),
-    statement: StatementTimeout(Duration::from_secs(60)),
-};
-
-/// A database with the views, the roles of a test, and a session as the superuser.
-struct Laboratory {
-    database: TestDatabase,
-    major: i32,
-    roles: BTreeMap<&'static str, String>,
-    session: Session,
-    runtime: Runtime,
-}
-
-impl Laboratory {
-    fn new(shapes: &[Shape]) -> Self {
-        let mut database = TestDatabase::empty();
-        let names = CALLERS.iter().map(|caller| caller.name).chain(OTHERS);
-        let roles = names.map(|name| (name, database.role(name))).collect();
-        let session = database.session();
-        let major = maintenance().value("SHOW server_version_num").parse::<i32>();
-        let runtime = Builder::new_current_thread().enable_all().build();
-        let mut made = Self {
-            major: major.expect("a number") / 10_000,
-            runtime: runtime.expect("a runtime can be made"),
-            database,
-            roles,
-            session,
-        };
-        made.run(include_str!("refreshability/base.sql"));
-        let (mut views, major) = (Vec::new(), made.major);
-        for shape in shapes.iter().filter(|shape| shape.since <= major) {
-            made.run(shape.setup);
-            let made_here = SCHEMAS.map(|schema| made.make_view(shape, schema));
-            for view in &made_here {
-                made.run(&shape.then.replace("{view}", view));
-            }
-            views.extend(made_here);
-        }
-        for caller in made.callers() {
-            made.run(&caller.setup.replace("{views}", &views.join(", ")));
-        }
-        made
-    }
-
-    fn make_view(&mut self, shape: &Shape, schema: &str) -> String {
-        let view = format!("{schema}.{}", shape.name);
-        let Shape { query, owner, .. } = shape;
-        self.run(&format!(
-            "CREATE MATERIALIZED VIEW {view} AS {query};
-             CREATE UNIQUE INDEX ON {view} (a);
-             ALTER MATERIALIZED VIEW {view} OWNER TO {{{owner}}}"
-        ));
-        view
-    }
-
-    fn callers(&self) -> Vec<Caller> {
-        CALLERS.into_iter().filter(|caller| caller.since <= self.major).collect()
-    }
-
-    /// Runs SQL with the names of the tests in braces.
-    fn run(&mut self, sql: &str) {
-        let sql = self.real(sql);
-        self.session.run(&sql);
-    }
-
-    /// Puts the names on the server in place of the names of the tests.
-    fn real(&self, sql: &str) -> String {
-        self.roles
-            .iter()
-            .fold(sql.replace("{database}", self.database.name()), |sql, (name, real)| {
-                sql.replace(&format!("{{{name}}}"), real)
-            })
-    }
-
-    /// Puts the names of the tests in place of the names on the server.
-    fn told(&self, text: &str) -> String {
-        self.roles.iter().fold(text.replace(self.database.name(), "app"), |text, (name, real)| {
-            text.replace(real.as_str(), name)
-        })
-    }
-
-    fn role(&self, name: &str) -> RoleName {
-        RoleName::from_catalog(self.roles[name].as_str())
-    }
-
-    fn endpoint(&self) -> Endpoint {
-        let url = self.database.url();
-        Endpoint {
-            resolved: Target::resolve(Some((&url, Source::Throwaway)), &ThisMachine)
-                .expect("the URL of a test is sound"),
-            limits: LIMITS,
-            application_name: "driftgate test".to_owned(),
-            backends: Backends::default(),
-        }
-    }
-
-    fn rights(&self) -> Rights {
-        let read = self.runtime.block_on(read_rights(&self.endpoint(), Scope::Everything(&[])));
-        read.expect("the catalog can be read").0
-    }
-
-    fn proving(&self) -> Proving {
-        let connected = self.runtime.block_on(Proving::connect(&self.endpoint()));
-        connected.expect("the test server lets the test in")
-    }
-
-    fn prove(&self, proving: &mut Proving, caller: &Caller, view: &str, how: RefreshMode) -> Proof {
-        let (role, view) = (self.role(caller.name), name(view));
-        let tried = self.runtime.block_on(proving.prove(&role, &view, how, &LIMITS));
-        tried.expect("the session lives")
-    }
-
-    /// Refreshes after some statements of a superuser, and takes everything back; `Err` is
-    /// the SQLSTATE.
-    fn try_after(
-        &mut self,
-        statements: &[&str],
-        become_whom: &str,
-        view: &str,
-        mode: RefreshMode,
-    ) -> Result<(), String> {
-        self.session.run("BEGIN");
-        for statement in statements {
-            self.session.run(statement);
-        }
-        self.session.run(become_whom);
-        let tried = self.session.try_run(&refresh(view, mode));
-        self.session.run("ROLLBACK");
-        tried.map_err(|(code, _)| code)
-    }
-}
-
-fn name(view: &str) -> QualifiedName {
-    view.parse().expect("the names of the tests are sound")
-}
-
-fn refresh(view: &str, mode: RefreshMode) -> String {
-    let how = if mode == RefreshMode::Concurrently { "CONCURRENTLY " } else { "" };
-    format!("REFRESH MATERIALIZED VIEW {how}{view}")
-}
 
 /// One role that tries one view.
 #[derive(Clone, Copy)]
@@ -229,7 +79,8 @@ struct Table {
 
 impl Table {
     fn new(laboratory: Laboratory) -> Self {
-        let (rights, proving) = (laboratory.rights(), laboratory.proving());
+        let (rights, proving) =
+            (laboratory.rights(), laboratory.proving(&laboratory.database.url()));
         Self { laboratory, rights, proving, lines: String::new() }
     }
 
@@ -248,8 +99,8 @@ impl Table {
 
     fn try_one(&mut self, trial: Trial<'_>) {
         let judged = self.judge(trial);
-        let proof =
-            self.laboratory.prove(&mut self.proving, trial.caller, &trial.view(), trial.mode);
+        let role = self.laboratory.role(trial.caller.name);
+        let proof = self.laboratory.prove(&mut self.proving, &role, &trial.view(), trial.mode);
         self.note(trial, &judged, &proof);
         let about = format!("{}: {proof:?}, {judged:#?}", trial.describe());
         assert_eq!(judged.via, trial.expected_via(self.laboratory.major), "{about}");
@@ -403,4 +254,51 @@ fn who_logs_in_can_refresh_what_was_tried_for_it() {
             assert_eq!(tried, expected, "{view}: {judged:#?}");
         }
     }
+}
+
+#[test]
+fn a_trial_says_what_it_met_and_leaves_nothing() {
+    let mut laboratory = Laboratory::new(&[USUAL]);
+    laboratory.run(
+        "CREATE MATERIALIZED VIEW opened.slow AS SELECT pg_sleep(60)::text AS a WITH NO DATA;
+         ALTER MATERIALIZED VIEW opened.slow OWNER TO {owner};
+         CREATE MATERIALIZED VIEW opened.locked AS SELECT a FROM base.readable",
+    );
+    let refreshed = "SELECT xmin, relfilenode FROM pg_class WHERE relname = 'usual'";
+    let before = laboratory.session.rows(refreshed);
+    let owner = laboratory.role("owner");
+    let mut locking = laboratory.database.session();
+    locking.run("BEGIN; LOCK TABLE base.readable; SELECT FROM opened.locked");
+    let mut proving = laboratory.proving(&laboratory.database.url());
+    let failed = |sqlstate: &str| Proof::Failed { sqlstate: sqlstate.to_owned() };
+    let hurried = |lock, statement| Limits {
+        lock: LockTimeout(Duration::from_millis(lock)),
+        statement: StatementTimeout(Duration::from_millis(statement)),
+        ..LIMITS
+    };
+    let nobody_yet = RoleName::from_catalog("no such role");
+    let superuser = RoleName::from_catalog("postgres");
+    let (patient, no_wait, no_time) =
+        (hurried(30_000, 60_000), hurried(20, 60_000), hurried(30_000, 20));
+    for (role, view, mode, limits, expected) in [
+        (&owner, "opened.usual", RefreshMode::Plain, no_wait, Proof::Busy),
+        (&superuser, "opened.locked", RefreshMode::Plain, no_wait, Proof::Busy),
+        (&owner, "opened.slow", RefreshMode::Plain, no_time, Proof::TimedOut),
+        (&owner, "opened.slow", RefreshMode::Concurrently, patient, failed("0A000")),
+        (&owner, "opened.gone", RefreshMode::Plain, patient, failed("42P01")),
+        (&nobody_yet, "opened.usual", RefreshMode::Plain, patient, failed("22023")),
+    ] {
+        let tried = laboratory.runtime.block_on(proving.prove(role, &name(view), mode, &limits));
+        assert_eq!(tried.expect("the session lives"), expected, "{view}");
+    }
+    locking.run("ROLLBACK");
+    let mode = RefreshMode::Plain;
+    let again = laboratory.prove(&mut proving, &owner, "opened.usual", mode);
+    assert_eq!(again, Proof::Refreshed);
+    let mut own = laboratory.proving(&laboratory.database.url_as(&laboratory.roles["nobody"]));
+    let become_other = laboratory.prove(&mut own, &owner, "opened.usual", mode);
+    assert_eq!(become_other, Proof::CannotBecome);
+    let nobody = laboratory.role("nobody");
+    assert_eq!(laboratory.prove(&mut own, &nobody, "opened.usual", mode), Proof::Denied);
+    assert_eq!(laboratory.session.rows(refreshed), before);
 }

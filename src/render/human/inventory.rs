@@ -98,7 +98,7 @@ fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
     );
     let fingerprint = row.fingerprint.as_ref().map_or_else(
         || "not read".to_owned(),
-        |print| format!("sha256:{} (PostgreSQL {})", print.sha256, print.server_major),
+        |print| format!("as printed by (PostgreSQL {})", print.server_major),
     );
     let mut facts = vec![
         ("owner", row.owner.to_string()),
@@ -111,12 +111,16 @@ fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
         ("read by", names(&row.dependents)),
     ];
     facts.extend(indexes.map(|index| ("index", index)));
-    facts.push(("definition", fingerprint));
     if let Some(comment) = &row.comment {
         facts.push(("comment", comment.to_string()));
     }
+    facts.push(("definition", fingerprint));
     for (name, value) in facts {
         page.paragraph(&format!("  {name:<11} "), &" ".repeat(14), &value)?;
+    }
+    if let Some(print) = &row.fingerprint {
+        // On a line of its own: it is as wide as the page, and there to be copied.
+        page.line(&format!("    sha256:{}", print.sha256))?;
     }
     page.line("")
 }

@@ -4,30 +4,13 @@ use std::io;
 
 use super::Page;
 use super::table::{self, Column};
-use crate::report::migrate::{MigrateRows, MigrationRow};
+use crate::report::migrate::{MigrateRows, MigrationRow, MigrationRows};
 use crate::wording::plural;
 
 pub(super) fn render(rows: &MigrateRows, command: &str, page: &mut Page<'_>) -> io::Result<()> {
     let rows = &rows.migrations;
     match command {
-        "migrate heads" => {
-            for head in &rows.heads {
-                page.line(head)?;
-            }
-            match rows.heads.len() {
-                0 => page.line("The project has no migration."),
-                1 => Ok(()),
-                several => page.paragraph(
-                    "",
-                    "",
-                    &format!(
-                        "{several} migrations claim the last place: no order can apply them. \
-                         Give all but one of them, those that no database has seen, the next \
-                         free number."
-                    ),
-                ),
-            }
-        }
+        "migrate heads" => heads(rows, page),
         "migrate history" => {
             history(&rows.history, rows.unknown.as_deref().unwrap_or_default(), page)
         }
@@ -48,7 +31,29 @@ pub(super) fn render(rows: &MigrateRows, command: &str, page: &mut Page<'_>) -> 
     }
 }
 
-fn status(rows: &crate::report::migrate::MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
+fn heads(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
+    for head in &rows.heads {
+        page.line(head)?;
+    }
+    if rows.heads.is_empty() {
+        return page.line("The project has no migration.");
+    }
+    for files in &rows.shared {
+        page.line("")?;
+        page.paragraph(
+            "",
+            "",
+            &format!(
+                "{} claim the same version: no order can apply them. Give all but one of them, \
+                 those that no database has seen, the next free number.",
+                files.join(" and ")
+            ),
+        )?;
+    }
+    Ok(())
+}
+
+fn status(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
     let unknown = || "?".to_owned();
     let count = |rows: &Option<Vec<MigrationRow>>| {
         rows.as_ref().map_or_else(unknown, |rows| rows.len().to_string())
@@ -84,11 +89,16 @@ fn history(
             (_, Some(true)) => "applied",
             (_, Some(false)) => "did not finish",
         };
-        let applied_at = row.applied_at.clone().unwrap_or_else(|| "-".to_owned());
+        let applied_at = row.applied_at.as_deref().map_or_else(|| "-".to_owned(), to_the_second);
         vec![shown(row), applied_at, state.to_owned()]
     })
 }
 
 fn shown(row: &MigrationRow) -> String {
     row.file.clone().unwrap_or_else(|| format!("{} {}", row.id, row.description))
+}
+
+/// Returns a time of the report, RFC 3339 in UTC, without the fraction of its second.
+fn to_the_second(time: &str) -> String {
+    time.split_once('.').map_or_else(|| time.to_owned(), |(seconds, _)| format!("{seconds}Z"))
 }

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Wi
 use unicode_width::UnicodeWidthStr;
 
 use super::Page;
+use crate::wording::printable;
 
 /// How many rows are laid out at once: a table of all 10,000 views would cost more memory
 /// than everything else together.
@@ -38,6 +39,9 @@ pub(super) fn write<R>(
     rows: &[R],
     cells: impl Fn(&R) -> Vec<String>,
 ) -> io::Result<()> {
+    let cells = |row: &R| -> Vec<String> {
+        cells(row).into_iter().map(|cell| printable(&cell).into_owned()).collect()
+    };
     let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(cells(row)) {
@@ -66,7 +70,7 @@ pub(super) fn write<R>(
                 write_lines(page, &table, "  ")?;
             }
         } else {
-            table.add_rows(chunk.iter().map(&cells));
+            table.add_rows(chunk.iter().map(cells));
             write_lines(page, &table, "")?;
         }
     }

@@ -1,5 +1,7 @@
 //! The ways in, each set up by itself, with what is to be told of it.
 
+mod triggers;
+
 /// One way in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Scene {
@@ -13,8 +15,10 @@ pub(super) struct Scene {
     pub(super) via: &'static str,
     /// A word of each way around the triggers.
     pub(super) sidestep: &'static [&'static str],
-    /// It is told to be open although nothing comes of it: a rewrite rule is in the way.
+    /// It is told to be open although none of the tries gets through.
     pub(super) never_works: bool,
+    /// The ways in that open with USAGE on the schema.
+    pub(super) latent: &'static str,
     /// The major versions that have it.
     majors: (i32, i32),
 }
@@ -33,6 +37,7 @@ impl Scene {
             via: "grant",
             sidestep: &[],
             never_works: false,
+            latent: "",
             majors: (13, 99),
         }
     }
@@ -64,6 +69,14 @@ impl Scene {
 
     const fn on(self, target: &'static str) -> Self {
         Self { target, ..self }
+    }
+
+    const fn latent(self, latent: &'static str) -> Self {
+        Self { latent, ..self }
+    }
+
+    const fn never_works(self) -> Self {
+        Self { never_works: true, ..self }
     }
 
     const fn since(self, major: i32) -> Self {
@@ -98,7 +111,14 @@ const GUARD: &str = "
 
 /// Returns the scenes that a major version has.
 pub(super) fn on(major: i32) -> Vec<Scene> {
-    let all = [rights(), memberships(), predefined(), schemas(), triggers(), other_relations()];
+    let all = [
+        rights(),
+        memberships(),
+        predefined(),
+        schemas(),
+        triggers::on_tables(),
+        triggers::on_others(),
+    ];
     let is_there = |scene: &Scene| (scene.majors.0..=scene.majors.1).contains(&major);
     all.into_iter().flatten().filter(is_there).collect()
 }
@@ -159,7 +179,6 @@ fn rights() -> Vec<Scene> {
 }
 
 fn memberships() -> Vec<Scene> {
-    const TO_GROUP: &str = "GRANT INSERT ON {s}.t TO {group};";
     vec![
         Scene::allowed(
             "member",
@@ -243,7 +262,6 @@ fn memberships() -> Vec<Scene> {
             "INSERT",
         )
         .via("member:group"),
-        Scene::allowed("without_inherit_of_a_group", TO_GROUP, "INSERT").via("").denied_after_all(),
         Scene::void("superuser", "ALTER ROLE {app} SUPERUSER", ""),
         Scene::void(
             "member_of_superuser",
@@ -252,5 +270,99 @@ fn memberships() -> Vec<Scene> {
         ),
         Scene::void("creates_roles", "ALTER ROLE {app} CREATEROLE", "").before(16),
         Scene::denied("creates_roles", "ALTER ROLE {app} CREATEROLE").since(16),
+    ]
+}
+
+fn predefined() -> Vec<Scene> {
+    const ROLE: &str = "predefined:pg_write_all_data";
+    vec![
+        Scene::allowed(
+            "write_all",
+            "REVOKE USAGE ON SCHEMA {s} FROM {app}; GRANT pg_write_all_data TO {app}",
+            ROWS,
+        )
+        .via(ROLE)
+        .since(14),
+        Scene::allowed(
+            "write_all_by_group",
+            "GRANT pg_write_all_data TO {group}; GRANT {group} TO {app}",
+            ROWS,
+        )
+        .via(ROLE)
+        .since(14),
+        Scene::allowed(
+            "write_all_by_set_role",
+            "{noinherit} GRANT pg_write_all_data TO {app}{without inherit}",
+            ROWS,
+        )
+        .via("set-role:pg_write_all_data")
+        .since(14),
+        Scene::void("programs", "GRANT pg_execute_server_program TO {app}", "").never_works(),
+    ]
+}
+
+fn schemas() -> Vec<Scene> {
+    vec![
+        Scene::denied(
+            "no_usage",
+            "REVOKE USAGE ON SCHEMA {s} FROM {app}; GRANT INSERT ON {s}.t TO {app}",
+        )
+        .latent("grant"),
+        Scene::denied(
+            "owner_without_usage",
+            "REVOKE USAGE ON SCHEMA {s} FROM {app}; ALTER TABLE {s}.t OWNER TO {app}",
+        )
+        .latent("owner"),
+        Scene::denied(
+            "usage_and_grant_of_two_roles",
+            "{noinherit} REVOKE USAGE ON SCHEMA {s} FROM {app}; GRANT INSERT ON {s}.t TO {app};
+             GRANT {group} TO {app}{without inherit}",
+        )
+        .latent("grant"),
+        Scene::allowed(
+            "usage_by_group",
+            "REVOKE USAGE ON SCHEMA {s} FROM {app}; GRANT INSERT ON {s}.t TO {app};
+             GRANT {group} TO {app}",
+            "INSERT",
+        ),
+        Scene::allowed(
+            "usage_by_set_role",
+            "{noinherit} REVOKE USAGE ON SCHEMA {s} FROM {app}; GRANT INSERT ON {s}.t TO PUBLIC;
+             GRANT {group} TO {app}{without inherit}",
+            "INSERT",
+        )
+        .via("set-role:group")
+        .latent("PUBLIC"),
+        Scene::allowed(
+            "owner_of_the_schema",
+            "ALTER SCHEMA {s} OWNER TO {app}; REVOKE ALL ON SCHEMA {s} FROM {app};
+             GRANT INSERT ON {s}.t TO {app}",
+            "INSERT",
+        ),
+        Scene::allowed(
+            "owner_of_both",
+            "ALTER SCHEMA {s} OWNER TO {app}; ALTER TABLE {s}.t OWNER TO {app}",
+            ALL,
+        )
+        .via("owner"),
+    ]
+}
+
+/// Returns scenes in which the role owns the database; it can have one owner alone.
+pub(super) fn of_the_database_owner() -> [Scene; 2] {
+    [
+        Scene::allowed(
+            "grant_to_database_owner",
+            "ALTER DATABASE {database} OWNER TO {app}; GRANT INSERT ON {s}.t TO pg_database_owner",
+            "INSERT",
+        )
+        .via("member:pg_database_owner"),
+        Scene::allowed(
+            "table_of_database_owner",
+            "ALTER DATABASE {database} OWNER TO {app};
+             ALTER TABLE {s}.t OWNER TO pg_database_owner",
+            ALL,
+        )
+        .via("member:pg_database_owner"),
     ]
 }

@@ -33,6 +33,7 @@ pub(super) const SIDESTEPS: &[&str] = &[
     "DROP TRIGGER keep ON {target}",
     "DROP FUNCTION {s}.refuse() CASCADE",
     "SET LOCAL session_replication_role = replica",
+    "SET ROLE {group}; SET LOCAL session_replication_role = replica; RESET ROLE",
     "SET LOCAL app.allowed = 'on'",
 ];
 

@@ -192,7 +192,7 @@ fn triggers_before_a_write_are_told_apart() {
             ("t_drop_none", false, false, false, false),
             ("t_refuse", true, false, false, false),
             ("t_same", false, false, false, false),
-            ("t_setting", true, true, false, false),
+            ("t_setting", true, true, true, false),
             ("t_tell", false, false, false, false),
             ("t_when", true, true, true, false),
             ("t_when_function", true, true, true, false),

@@ -28,12 +28,19 @@ pub(super) struct Shape {
     pub(super) upstream: &'static [&'static str],
     /// The class it must have.
     pub(super) class: SafetyClass,
-    /// The class before a major version, where that is another one.
-    pub(super) before: Option<(i32, SafetyClass)>,
-    /// Why it is said to lose rows although it keeps them all.
-    pub(super) too_cautious: Option<&'static str>,
-    /// Why it is said to be clear although it loses rows.
-    pub(super) unseen: Option<&'static str>,
+    /// Where the class is known to be wrong.
+    pub(super) note: Note,
+}
+
+/// Whether the class of a shape is right, by the rows that a refresh leaves.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Note {
+    /// It is.
+    None,
+    /// It is refused although it keeps all rows, and why.
+    TooCautious(&'static str),
+    /// It is clear although it loses rows, and why.
+    Unseen(&'static str),
 }
 
 /// A view that no policy and no setting can touch.
@@ -47,9 +54,7 @@ const fn clear(name: &'static str, query: &'static str) -> Shape {
         owner: "bound",
         upstream: &[],
         class: SafetyClass::Clear,
-        before: None,
-        too_cautious: None,
-        unseen: None,
+        note: Note::None,
     }
 }
 
@@ -89,24 +94,12 @@ impl Shape {
         Self { upstream, ..self }
     }
 
-    const fn before(self, major: i32, class: SafetyClass) -> Self {
-        Self { before: Some((major, class)), ..self }
-    }
-
     const fn too_cautious(self, why: &'static str) -> Self {
-        Self { too_cautious: Some(why), ..self }
+        Self { note: Note::TooCautious(why), ..self }
     }
 
     const fn unseen(self, why: &'static str) -> Self {
-        Self { unseen: Some(why), ..self }
-    }
-
-    /// Returns the class that it must have on a major version.
-    pub(super) fn class_on(&self, major: i32) -> SafetyClass {
-        match self.before {
-            Some((first, class)) if major < first => class,
-            _ => self.class,
-        }
+        Self { note: Note::Unseen(why), ..self }
     }
 }
 

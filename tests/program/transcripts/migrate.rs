@@ -80,22 +80,14 @@ fn history() {
         str![[r#"
 [URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
 
-MIGRATION
-  APPLIED                   STATE
-migrations/0001_roles.sql
-  2026-11-23T10:00:00.000Z  applied
-migrations/0002_tenants_and_channels.sql
-  2026-11-23T10:00:00.000Z  applied
-migrations/0003_attribution.sql
-  2026-11-23T10:00:00.000Z  applied
-migrations/0004_revenue_and_reconciliation.sql
-  2026-11-23T10:00:00.000Z  applied
-migrations/0005_materialized_views.sql
-  2026-11-23T10:00:00.000Z  applied
-migrations/0006_tenant_facing_views.sql
-  2026-11-23T10:00:00.000Z  applied
-migrations/0007_scheduled_tasks.sql
-  -                         pending
+MIGRATION                                       APPLIED               STATE
+migrations/0001_roles.sql                       2026-11-23T10:00:00Z  applied
+migrations/0002_tenants_and_channels.sql        2026-11-23T10:00:00Z  applied
+migrations/0003_attribution.sql                 2026-11-23T10:00:00Z  applied
+migrations/0004_revenue_and_reconciliation.sql  2026-11-23T10:00:00Z  applied
+migrations/0005_materialized_views.sql          2026-11-23T10:00:00Z  applied
+migrations/0006_tenant_facing_views.sql         2026-11-23T10:00:00Z  applied
+migrations/0007_scheduled_tasks.sql             -                     pending
 
 "#]],
     );

@@ -1,8 +1,6 @@
 //! Functions, in all the places where a query calls them without writing their name.
 
-use driftgate::tenant_safety::SafetyClass;
-
-use super::{Shape, opaque, rls, setting};
+use super::{Shape, clear, opaque, setting};
 
 pub(super) const SHAPES: &[Shape] = &[
     // Functions that read a table with row-level security.
@@ -67,11 +65,13 @@ pub(super) const SHAPES: &[Shape] = &[
         "CREATE FUNCTION f(t text, s text DEFAULT current_setting('app.tenant', true))
            RETURNS boolean LANGUAGE sql STABLE AS 'SELECT t = s'",
     ),
-    opaque("internal_by_another_name", "SELECT * FROM base.plain WHERE tenant_id = f('app.tenant', true)")
+    clear("internal_by_another_name", "SELECT * FROM base.plain
+           WHERE tenant_id = f('app.tenant', true)")
         .with(
             "CREATE FUNCTION f(text, boolean) RETURNS text LANGUAGE internal STABLE STRICT
                AS 'show_config_by_name_missing_ok'",
-        ),
+        )
+    .unseen("a function in the language internal is taken for a built-in"),
     opaque("text_put_together", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
         "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql STABLE AS $$
            DECLARE t text;
@@ -119,7 +119,8 @@ pub(super) const SHAPES: &[Shape] = &[
     setting("cast", "SELECT (tenant_id::c).tenant_id FROM base.plain").with(
         "CREATE TYPE c AS (tenant_id text);
          CREATE FUNCTION f(text) RETURNS c LANGUAGE sql STABLE AS $$
-           SELECT ROW(CASE WHEN $1 = current_setting('app.tenant', true) THEN $1 END)::{schema}.c $$;
+           SELECT ROW(CASE WHEN $1 = current_setting('app.tenant', true)
+                           THEN $1 END)::{schema}.c $$;
          CREATE CAST (text AS c) WITH FUNCTION f(text)",
     ),
     setting("aggregate", "SELECT unnest(a(tenant_id)) AS tenant_id FROM base.plain").with(
@@ -139,7 +140,7 @@ pub(super) const SHAPES: &[Shape] = &[
                             WHERE t = current_setting('app.tenant', true)) $$;
          CREATE AGGREGATE a (text) (SFUNC = array_append, STYPE = text[], FINALFUNC = f)",
     ),
-    opaque("aggregate_of_built_ins", "SELECT unnest(a(tenant_id)) AS tenant_id FROM base.plain")
+    clear("aggregate_of_built_ins", "SELECT unnest(a(tenant_id)) AS tenant_id FROM base.plain")
         .with("CREATE AGGREGATE a (text) (SFUNC = array_append, STYPE = text[])"),
     setting("operator_of_a_composite_type", "SELECT * FROM base.plain
            WHERE ROW(tenant_id)::c = ROW('A')::c").with(

@@ -1,6 +1,6 @@
 //! Queries that depend on the session: its settings, and who it is.
 
-use super::{Shape, opaque, setting};
+use super::{Shape, clear, opaque, setting};
 
 pub(super) const SHAPES: &[Shape] = &[
     setting(
@@ -42,11 +42,18 @@ pub(super) const SHAPES: &[Shape] = &[
         "SELECT p.* FROM base.plain p WHERE tenant_id =
            (SELECT s.setting FROM pg_show_all_settings() s WHERE s.name = 'application_name')",
     ),
-    setting("current_schema", "SELECT * FROM base.plain WHERE tenant_id = upper(current_schema())"),
-    setting(
+    clear("current_schema", "SELECT * FROM base.plain WHERE tenant_id = upper(current_schema())")
+        .unseen("the search path is not taken for a setting"),
+    clear(
         "current_schemas",
         "SELECT * FROM base.plain WHERE tenant_id = ANY (current_schemas(false)::text[])",
-    ),
+    )
+    .unseen("the search path is not taken for a setting"),
+    clear(
+        "current_schema_without_parentheses",
+        "SELECT * FROM base.plain WHERE tenant_id = upper(current_schema)",
+    )
+    .unseen("the search path is not taken for a setting"),
     // Who refreshes.
     setting("session_user", "SELECT * FROM base.plain WHERE session_user = 'postgres'"),
     setting("session_user_in_a_view", "SELECT * FROM v")
