@@ -37,6 +37,7 @@ mod view_unpopulated;
 mod view_unregistered;
 mod write_allowed;
 mod write_only_trigger;
+mod write_through_view;
 
 /// A source of facts that a check compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +90,7 @@ pub static CHECKS: &[Check] = &[
     read_too_wide::CHECK,
     write_allowed::CHECK,
     write_only_trigger::CHECK,
+    write_through_view::CHECK,
     search_path_unsafe::CHECK,
     tenant_rows_lost::CHECK,
     refresh_filtered::CHECK,

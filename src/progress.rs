@@ -2,7 +2,7 @@
 //! pipeline that hears nothing for long is killed.
 
 use std::io::Write;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -32,9 +32,28 @@ impl Progress {
     }
 
     /// Says what is being done now.
-    pub fn begin(&self, step: &str) {
+    fn begin(&self, step: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(step.to_owned());
+        }
+    }
+
+    /// Waits for a step; where no bar is drawn, a line every half minute says that it goes on.
+    pub async fn during<T>(&self, step: &str, work: impl Future<Output = T>) -> T {
+        const HEARTBEAT: Duration = Duration::from_secs(30);
+        self.begin(step);
+        let mut work = std::pin::pin!(work);
+        let started = Instant::now();
+        loop {
+            match tokio::time::timeout(HEARTBEAT, &mut work).await {
+                Ok(done) => return done,
+                Err(_elapsed) if self.lines => {
+                    let so_far = wording::duration(started.elapsed());
+                    // Nobody listening is no reason to stop.
+                    let _ = writeln!(std::io::stderr(), "{step}: at work for {so_far}");
+                }
+                Err(_elapsed) => {}
+            }
         }
     }
 

@@ -241,7 +241,8 @@ pub struct Rule {
     /// The relations that it names, each with the numbers of the columns that it uses; an
     /// empty set means that the relation is named and none of its columns.
     pub reads: BTreeMap<Oid, BTreeSet<i16>>,
-    /// The functions that it calls, operators included; built-in ones are left out.
+    /// The functions that it calls, operators included; built-in ones are left out, but for
+    /// those that run a query or read a table that they are given as text.
     pub calls: BTreeSet<Oid>,
     /// Whether the query itself reads a setting.
     pub reads_setting: bool,

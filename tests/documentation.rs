@@ -10,19 +10,27 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{CommandFactory as _, Parser as _};
 
-use driftgate::checks::{CHECKS, Facts};
+use driftgate::checks::{CHECKS, Check, Facts};
 use driftgate::cli::Cli;
 use driftgate::exceptions;
 use driftgate::exit::Exit;
 use driftgate::failure::Mistake;
-use driftgate::finding::Finding;
+use driftgate::finding::{Finding, Severity};
 use driftgate::gate::{FailOn, GateId};
+use driftgate::grants::{self, Chosen, Grants, Proved};
 use driftgate::ident::{Identifier, QualifiedName, RoleName};
 use driftgate::migrations::{AppliedMigration, Ledger, MigrationFile, MigrationState};
+use driftgate::protection::Level;
+use driftgate::refreshability::Via;
 use driftgate::registry::Registry;
 use driftgate::render::{Appearance, Detail, Format, render};
 use driftgate::report::{Data, Outcome, Report, RunFacts};
+use driftgate::rights::{
+    Function, Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights,
+    Role, Rule, Schema, Trigger,
+};
 use driftgate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
+use driftgate::tenant_safety::SafetyClass;
 
 // The pages
 
@@ -288,9 +296,18 @@ fn applied(version: i64, description: &str) -> AppliedMigration {
     }
 }
 
-/// Returns one finding of each check, from a database and a ledger in which all of it is
-/// wrong.
+/// Returns one finding of each check, from databases, a ledger and rights in which all of
+/// it is wrong.
 fn example_findings() -> BTreeMap<&'static str, Finding> {
+    let mut findings = drifted_findings();
+    for (slug, finding) in findings_about_rights() {
+        findings.entry(slug).or_insert(finding);
+    }
+    findings
+}
+
+/// Returns one finding of each check of views, migrations and exceptions.
+fn drifted_findings() -> BTreeMap<&'static str, Finding> {
     let summary = "public.mv_daily_revenue_summary";
     let status = "public.mv_reconciliation_status";
     let key = ["tenant_id", "revenue_day"];
@@ -357,6 +374,263 @@ fn example_findings() -> BTreeMap<&'static str, Finding> {
         }
     }
     findings
+}
+
+/// The registry of the examples in the pages of the checks on rights.
+const EXAMPLE_OF_RIGHTS: &str = r#"version = 1
+
+[database]
+schemas = ["public"]
+
+[roles.refresh_worker]
+refresh = ["*"]
+
+[roles.app_user]
+tenant_facing  = true
+read           = []
+must_not_write = ["public.revenue_ledger"]
+
+[roles.report_reader]
+read = ["public.mv_reconciliation_status"]
+
+[[matview]]
+name          = "public.mv_daily_revenue_summary"
+owner         = "matview_owner"
+tenant_column = "tenant_id"
+
+[[matview]]
+name = "public.mv_reconciliation_status"
+"#;
+
+const LEDGER: &str = "public.revenue_ledger";
+const DAILY: &str = "public.mv_daily_revenue_summary";
+const STATUS: &str = "public.mv_reconciliation_status";
+
+/// Rights made by hand.
+#[derive(Clone)]
+struct World(Rights);
+
+impl World {
+    /// Makes rights in which nothing is wrong with [`EXAMPLE_OF_RIGHTS`].
+    fn as_declared() -> Self {
+        let mut world = Self(Rights::default());
+        world.0.version_num = 150_018;
+        world.0.database_grants.push(everybody(Privilege::Temporary));
+        for name in ["matview_owner", "table_owner", "refresh_worker", "app_user", "report_reader"]
+        {
+            let role = Role {
+                name: RoleName::from_catalog(name),
+                superuser: false,
+                inherit: true,
+                bypass_rls: name == "matview_owner",
+                can_login: true,
+                create_role: false,
+            };
+            let oid = world.next();
+            world.0.roles.insert(oid, role);
+        }
+        let public = Schema {
+            name: Identifier::from_catalog("public"),
+            owner: world.role("table_owner"),
+            grants: vec![everybody(Privilege::Usage)],
+        };
+        world.0.schemas.insert(2, public);
+        let (group, member) = (world.role("matview_owner"), world.role("refresh_worker"));
+        let grantor = world.role("table_owner");
+        world.0.memberships.push(Membership {
+            group,
+            member,
+            inherit: true,
+            set: true,
+            admin: false,
+            grantor,
+        });
+        world.relation(LEDGER, RelationKind::Table, "table_owner", &["tenant_id", "amount_cents"]);
+        world.relation(DAILY, RelationKind::Matview, "matview_owner", &["tenant_id", "net_cents"]);
+        world.relation(STATUS, RelationKind::Matview, "matview_owner", &["revenue_day"]);
+        world.grant(LEDGER, "matview_owner", Privilege::Select);
+        let ledger = world.oid(LEDGER);
+        for view in [DAILY, STATUS] {
+            let rule = Rule { reads: [(ledger, [1, 2].into())].into(), ..Rule::default() };
+            let view = world.oid(view);
+            world.0.rules.insert(view, rule);
+        }
+        let table = world.relation_mut(LEDGER);
+        table.row_security = true;
+        table.policies.push(Policy {
+            name: Identifier::from_catalog("tenant_isolation"),
+            permissive: true,
+            roles: vec![PUBLIC],
+            always_true: false,
+            reads_setting: true,
+        });
+        world
+    }
+
+    fn next(&self) -> Oid {
+        let so_far = self.0.roles.len() + self.0.relations.len();
+        100 + Oid::try_from(so_far).expect("there are few")
+    }
+
+    fn relation(&mut self, name: &str, kind: RelationKind, owner: &str, columns: &[&str]) {
+        let owner = self.role(owner);
+        let own = |privilege| Grant { grantee: owner, privilege, grantor: owner };
+        let relation = Relation {
+            name: name.parse().expect("a name"),
+            schema: 2,
+            kind,
+            owner,
+            grants: [Privilege::Select].into_iter().chain(Privilege::WRITING).map(own).collect(),
+            column_grants: BTreeMap::new(),
+            columns: (1..).zip(columns.iter().map(|one| Identifier::from_catalog(*one))).collect(),
+            row_security: false,
+            force_row_security: false,
+            security_invoker: false,
+            policies: Vec::new(),
+            triggers: Vec::new(),
+        };
+        let oid = self.next();
+        self.0.relations.insert(oid, relation);
+    }
+
+    fn role(&self, name: &str) -> Oid {
+        let found = self.0.roles.iter().find(|(_, role)| role.name.as_str() == name);
+        *found.expect("a role of the world").0
+    }
+
+    fn oid(&self, name: &str) -> Oid {
+        let found = self.0.relations.iter().find(|(_, relation)| relation.name.to_string() == name);
+        *found.expect("a relation of the world").0
+    }
+
+    fn relation_mut(&mut self, name: &str) -> &mut Relation {
+        let oid = self.oid(name);
+        self.0.relations.get_mut(&oid).expect("a relation of the world")
+    }
+
+    fn grant(&mut self, relation: &str, role: &str, privilege: Privilege) {
+        let grantee = self.role(role);
+        let relation = self.relation_mut(relation);
+        relation.grants.push(Grant { grantee, privilege, grantor: relation.owner });
+    }
+
+    /// Gives a view to a role, with the right to read what the view reads.
+    fn hand_over(&mut self, view: &str, role: &str) {
+        self.grant(LEDGER, role, Privilege::Select);
+        let (from, to) = (self.relation_mut(view).owner, self.role(role));
+        let relation = self.relation_mut(view);
+        relation.owner = to;
+        for grant in relation.grants.iter_mut().filter(|grant| grant.grantee == from) {
+            (grant.grantee, grant.grantor) = (to, to);
+        }
+    }
+
+    fn compared(self, registry: &Registry) -> Grants {
+        grants::compare(registry, &self.0.indexed(), &Chosen::default())
+    }
+}
+
+fn everybody(privilege: Privilege) -> Grant {
+    Grant { grantee: PUBLIC, privilege, grantor: 1 }
+}
+
+fn registry_of_rights() -> Registry {
+    let slugs = driftgate::checks::slugs();
+    Registry::parse(EXAMPLE_OF_RIGHTS, "registry.toml", root(), &slugs).expect("no mistakes")
+}
+
+fn judged_rights(registry: &Registry, grants: &Grants) -> Vec<Finding> {
+    let not_looked = || "not looked".to_owned();
+    let facts = Facts::new(registry, Err(not_looked()), Err(not_looked()))
+        .with_grants(Ok(grants), Some(DateTime::<Utc>::UNIX_EPOCH));
+    let gates = [GateId::Eg4, GateId::Eg7];
+    driftgate::judgement::judge(&gates, &facts, FailOn::Error, NaiveDate::MIN).findings
+}
+
+/// Returns one finding of each check of rights and of tenants, each from a world in which
+/// nothing else is wrong but what comes with it.
+fn findings_about_rights() -> BTreeMap<&'static str, Finding> {
+    let registry = registry_of_rights();
+    let with = |change: &dyn Fn(&mut World)| {
+        let mut world = World::as_declared();
+        change(&mut world);
+        world.compared(&registry)
+    };
+    let keep = Trigger {
+        name: Identifier::from_catalog("append_only"),
+        events: Privilege::WRITING.into(),
+        refuses: true,
+        reads_setting: false,
+        conditional: false,
+        always: true,
+        function_owner: World::as_declared().role("table_owner"),
+    };
+    let rate = Function {
+        signature: "app.rate(text)".to_owned(),
+        schema: Identifier::from_catalog("app"),
+        unqualified: vec!["rates".to_owned()],
+        owner: World::as_declared().role("table_owner"),
+        grants: vec![everybody(Privilege::Execute)],
+        security_definer: false,
+        language: "plpgsql".to_owned(),
+        reads_setting: false,
+        touches_row_security: false,
+        sets_search_path: false,
+        has_text_body: true,
+    };
+    let mut proved = with(&|_| {});
+    let able = proved.refreshes.iter_mut().find(|one| one.judged.can_refresh == Some(true));
+    able.expect("the worker can").proved = Some(Proved::Denied);
+    let worlds = [
+        with(&|world| {
+            let gone = world.role("report_reader");
+            world.0.roles.remove(&gone);
+        }),
+        with(&|world| {
+            let owner = world.role("matview_owner");
+            let ledger = world.relation_mut(LEDGER);
+            ledger.grants.retain(|grant| grant.grantee != owner);
+        }),
+        proved,
+        with(&|world| world.grant(DAILY, "app_user", Privilege::Select)),
+        with(&|world| world.grant(LEDGER, "app_user", Privilege::Insert)),
+        with(&|world| {
+            world.grant(LEDGER, "app_user", Privilege::Insert);
+            world.relation_mut(LEDGER).triggers.push(keep.clone());
+        }),
+        with(&|world| {
+            let over = "public.open_orders";
+            world.relation(over, RelationKind::View, "table_owner", &["tenant_id"]);
+            let (view, ledger) = (world.oid(over), world.oid(LEDGER));
+            let rule = Rule { reads: [(ledger, [1].into())].into(), ..Rule::default() };
+            world.0.rules.insert(view, rule);
+            world.grant(over, "app_user", Privilege::Insert);
+        }),
+        with(&|world| {
+            let view = world.oid(DAILY);
+            world.0.functions.insert(900, rate.clone());
+            world.0.rules.get_mut(&view).expect("it has a query").calls.insert(900);
+        }),
+        with(&|world| world.hand_over(DAILY, "app_user")),
+        with(&|world| world.hand_over(STATUS, "app_user")),
+        with(&|world| {
+            let tenant = Identifier::from_catalog("tenant");
+            world.relation_mut(DAILY).columns.insert(1, tenant);
+        }),
+    ];
+    let mut findings = BTreeMap::new();
+    for grants in &worlds {
+        for finding in judged_rights(&registry, grants) {
+            findings.entry(finding.check).or_insert(finding);
+        }
+    }
+    findings
+}
+
+#[test]
+fn nothing_is_found_in_rights_as_declared() {
+    let registry = registry_of_rights();
+    assert_eq!(judged_rights(&registry, &World::as_declared().compared(&registry)), []);
 }
 
 /// Returns a finding as the program prints it.
@@ -450,6 +724,56 @@ fn flaws_of_the_gates(page: &Page) -> Vec<String> {
 #[test]
 fn the_gates_are_those_of_the_program() {
     assert_none(flaws_of_the_gates(&Page::read("docs/gates.md")));
+}
+
+/// Complains about checks that are not listed below the heading of their gate, with their
+/// severity and what they find.
+fn flaws_of_the_lists(page: &Page, checks: &[Check]) -> Vec<String> {
+    let text = squeezed(&page.text);
+    let section = |gate: GateId| {
+        let heading = format!("## The checks of {gate} ");
+        let (_, behind) = text.split_once(&heading)?;
+        Some(behind.split(" ## ").next().unwrap_or(behind).to_owned())
+    };
+    let is_listed = |check: &&Check| {
+        let severity = match check.severity {
+            Severity::Error => String::new(),
+            other => format!(" ({})", other.word()),
+        };
+        let slug = check.slug;
+        let line = format!("- [`{slug}`](checks/{slug}.md){severity}: {}", check.summary);
+        section(check.gate).is_some_and(|section| section.contains(&line))
+    };
+    let missing = checks.iter().filter(|check| !is_listed(check));
+    missing.map(|check| format!("{}: {} is not listed", page.path, check.slug)).collect()
+}
+
+#[test]
+fn every_check_is_listed_below_its_gate() {
+    assert_none(flaws_of_the_lists(&Page::read("docs/gates.md"), CHECKS));
+}
+
+// Words of the rights
+
+/// Complains about words that no table of a page explains, in the first cell of a row.
+fn words_without_a_row(page: &Page, words: &[&str]) -> Vec<String> {
+    let rows = table_rows(&page.text);
+    let explained: BTreeSet<&str> =
+        rows.iter().filter_map(|row| row.first()).flat_map(|cell| code_spans(cell)).collect();
+    let missing = words.iter().filter(|word| !explained.contains(*word));
+    missing.map(|word| format!("{}: {word} is not explained", page.path)).collect()
+}
+
+#[test]
+fn every_word_about_rights_is_explained() {
+    let classes = [SafetyClass::Clear, SafetyClass::Opaque, SafetyClass::Setting, SafetyClass::Rls];
+    let page = Page::read("docs/tenant-safety.md");
+    assert_none(words_without_a_row(&page, &classes.map(SafetyClass::word)));
+    let page = Page::read("docs/commands/check-grants.md");
+    let levels = [Level::Denied, Level::Trigger, Level::Allowed, Level::Void];
+    assert_none(words_without_a_row(&page, &levels.map(Level::word)));
+    let via = [Via::Owner, Via::Member, Via::Maintain, Via::Superuser, Via::None_];
+    assert_none(words_without_a_row(&page, &via.map(Via::as_str)));
 }
 
 fn flaws_of_the_exit_codes(page: &Page) -> Vec<String> {
@@ -831,6 +1155,11 @@ fn every_rule_complains_about_a_planted_mistake() {
         ("a folder of one machine", places_of_one_machine(&page("cd /root/x"))),
         ("codes in another order", flaws_of_the_exit_codes(&page("| 1 | a |\n| 0 | b |"))),
         ("no gate", flaws_of_the_gates(&page("| EG-1 | `x` | y | yes |"))),
+        (
+            "a check below another gate",
+            flaws_of_the_lists(&page("# x\n\n## The checks of EG-4\n"), CHECKS),
+        ),
+        ("an unknown word", words_without_a_row(&page("| `clear` | x |"), &["clear", "rls"])),
         ("no keys", flaws_of_the_keys(&page("## `[locks]`\n\n| `schema` | x |"))),
         ("a module too many", modules_without_a_line(&page("| `a` | x |"), "pub mod b; // x")),
         ("no page of a command", flaws_of_a_command(&page("# `x`\n"), &Cli::command())),

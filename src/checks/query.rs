@@ -105,6 +105,18 @@ pub(super) fn can_write(role: &RoleName, table: &QualifiedName) -> String {
     )
 }
 
+/// Returns the query that shows whether a view passes writes on: a number above zero, of
+/// which 8 stands for INSERT, 4 for UPDATE and 16 for DELETE.
+pub(super) fn updatable(view: &QualifiedName) -> String {
+    format!(
+        "SELECT pg_relation_is_updatable(c.oid, true) AS passes_on, c.relacl \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE n.nspname = {} AND c.relname = {}",
+        literal(view.schema.as_str()),
+        literal(view.name.as_str()),
+    )
+}
+
 /// Returns the query that shows the tables a view names, with row-level security and what
 /// the view's owner is exempt by.
 pub(super) fn row_security(view: &QualifiedName) -> String {

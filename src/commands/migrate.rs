@@ -202,8 +202,7 @@ async fn apply(
     let progress = Progress::start(&context.settings, "migrations", todo.len());
     let mut applied = Vec::new();
     for file in todo {
-        progress.begin(&file.file);
-        match migrating.apply(file).await {
+        match progress.during(&file.file, migrating.apply(file)).await {
             Ok(took) => {
                 progress.done(&file.file, took);
                 applied.push((file.version, took));

@@ -59,9 +59,7 @@ pub async fn read_rights(
     let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
     let server = transaction.server().clone();
     let mut reading = Reading { is_lean: scope == Scope::TenantSafety, ..Reading::default() };
-    if let Scope::Everything(tables) = scope {
-        name_tables(&mut transaction, tables).await?;
-    }
+    tell_scope(&mut transaction, scope).await?;
     let message = if server.version_num < PARAMETER_PRIVILEGES {
         catalog!()
     } else {
@@ -75,19 +73,23 @@ pub async fn read_rights(
     Ok((reading.into_rights(&server), server))
 }
 
-/// Tells the transaction which further tables to read; a message of several statements
-/// takes no parameters.
-async fn name_tables(
+/// Tells the transaction what to read; a message of several statements takes no parameters.
+async fn tell_scope(
     transaction: &mut ReadTransaction<'_>,
-    tables: &[QualifiedName],
+    scope: Scope<'_>,
 ) -> Result<(), Failure> {
+    let (tables, lean) = match scope {
+        Scope::Everything(tables) => (tables, "off"),
+        Scope::TenantSafety => (&[][..], "on"),
+    };
     let names = tables.iter().map(|table| json!([table.schema.as_str(), table.name.as_str()]));
     let names = serde_json::Value::from_iter(names).to_string();
     transaction
         .rows_for(
-            "SELECT set_config('driftgate.tables', $1, true)",
-            &[&names],
-            "name the tables",
+            "SELECT set_config('driftgate.tables', $1, true), \
+             set_config('driftgate.lean', $2, true)",
+            &[&names, lean],
+            "say what to read",
             |_row| Ok(()),
         )
         .await?;
@@ -129,16 +131,16 @@ impl Reading {
                 rights.schemas.insert(key()?, rows::schema(row)?);
             }
             "relation" => {
-                let mut relation = rows::relation(row)?;
-                if self.is_lean {
-                    (relation.grants, relation.columns) = (Vec::new(), BTreeMap::new());
-                }
-                rights.relations.insert(key()?, relation);
+                rights.relations.insert(key()?, rows::relation(row)?);
             }
             "of_relation" => {
                 if let Some(relation) = rights.relations.get_mut(&key()?) {
                     relation.column_grants.insert(row.try_get("number")?, rows::grants(row)?);
                 }
+            }
+            "parent_of" => {
+                let parts = rights.foreign_parts.entry(key()?).or_default();
+                parts.push(rows::qualified_name(row)?);
             }
             "function" => {
                 let function = rows::function(row)?;
@@ -146,8 +148,21 @@ impl Reading {
             }
             "of_policy" => self.take_policy(key()?, rows::policy(row)?),
             "of_trigger" => self.take_trigger(key()?, rows::trigger(row)?),
+            _ => self.take_of_query(first, row)?,
+        }
+        Ok(())
+    }
+
+    /// Takes a row about what the query of a view, or an index, reads and calls.
+    fn take_of_query(&mut self, first: &str, row: &PgRow) -> Result<(), sqlx::Error> {
+        let key = || rows::oid(row, first);
+        let rights = &mut self.rights;
+        match first {
             "view" => {
-                let RuleRow { rule, named } = rows::rule(row)?;
+                let RuleRow { mut rule, named, runs_text } = rows::rule(row)?;
+                // As good as the user's own: nobody knows what it reads.
+                self.notable.extend(&runs_text);
+                rule.calls.extend(runs_text);
                 rights.rules.insert(key()?, rule);
                 self.named.insert(key()?, named);
             }

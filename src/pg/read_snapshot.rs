@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{Column, Row};
 
 use super::session::{Endpoint, Limits, LockTimeout, ReadTransaction, SearchPath, Session};
@@ -47,18 +48,22 @@ pub async fn read_snapshot(endpoint: &Endpoint, depth: Depth) -> Result<Snapshot
     let mut session = connect(endpoint).await?;
     let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
     let server = transaction.server().clone();
-    let read_at = transaction.pg_snapshot().to_owned();
-    let mut views = read_catalog(&mut transaction).await?;
     if depth == Depth::Catalog {
+        let mut views = read_catalog(&mut transaction).await?;
         transaction.finish().await?;
+        session.close().await;
         // Nothing was asked for that a lock could hide.
         views.values_mut().for_each(|view| view.status = ReadStatus::Ok);
-    } else {
-        let mut read = read_shared(endpoint, transaction, &views).await?;
-        read_remaining(&mut session, &free(&views), &mut read).await?;
-        settle(&mut session, read_at, &mut views, &mut read).await?;
-        complete(&mut views, &read);
+        return Ok(assemble(server, views));
     }
+    // What takes the server long comes first, and the many small rows last: whoever reads
+    // something else meanwhile is done by then, and the memory of both is never needed.
+    let read_at = transaction.pg_snapshot().to_owned();
+    let free = read_free(&mut transaction).await?;
+    let mut read = read_shared(endpoint, transaction, &free).await?;
+    read_remaining(&mut session, &free, &mut read).await?;
+    let mut views = settle(&mut session, read_at, &mut read).await?;
+    complete(&mut views, &read);
     session.close().await;
     Ok(assemble(server, views))
 }
@@ -67,9 +72,8 @@ pub async fn read_snapshot(endpoint: &Endpoint, depth: Depth) -> Result<Snapshot
 async fn read_shared(
     endpoint: &Endpoint,
     mut transaction: ReadTransaction<'_>,
-    views: &HashMap<u32, ViewState>,
+    todo: &[u32],
 ) -> Result<HashMap<u32, Whole>, Failure> {
-    let todo = free(views);
     let own = if todo.len() < WORTH_A_SECOND_CONNECTION { todo.len() } else { todo.len() / 2 };
     let (own, others) = todo.split_at(own);
     let (own_read, others_read) =
@@ -80,8 +84,18 @@ async fn read_shared(
     Ok(read)
 }
 
-fn free(views: &HashMap<u32, ViewState>) -> Vec<u32> {
-    views.values().filter(|view| view.status == ReadStatus::Ok).map(|view| view.oid).collect()
+/// Reads which views no lock hides now.
+async fn read_free(transaction: &mut ReadTransaction<'_>) -> Result<Vec<u32>, Failure> {
+    let mut free = Vec::new();
+    transaction
+        .rows(include_str!("sql/read_matviews.sql"), "look at the views and the locks", |row| {
+            if !row.try_get::<bool, _>("busy")? {
+                free.push(oid(row, "oid")?);
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(free)
 }
 
 fn complete(views: &mut HashMap<u32, ViewState>, read: &HashMap<u32, Whole>) {
@@ -221,57 +235,49 @@ async fn read_remaining(
 /// Reads what no lock hides now, in a new transaction.
 async fn read_again(session: &mut Session, oids: &[u32]) -> Result<HashMap<u32, Whole>, Failure> {
     let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
-    let mut free = HashSet::new();
-    transaction
-        .rows(include_str!("sql/read_matviews.sql"), "look at the locks again", |row| {
-            if !row.try_get::<bool, _>("busy")? {
-                free.insert(oid(row, "oid")?);
-            }
-            Ok(())
-        })
-        .await?;
+    let free: HashSet<u32> = read_free(&mut transaction).await?.into_iter().collect();
     let todo: Vec<u32> = oids.iter().copied().filter(|oid| free.contains(oid)).collect();
     let read = read_whole(&mut transaction, &todo, SMALL_CHUNK).await?;
     transaction.finish().await?;
     Ok(read)
 }
 
-/// Makes rows and definitions belong to one instant.
+/// Reads the rows that definitions belong to.
 ///
-/// The rows are those of a snapshot, and the definitions were printed after it. They
-/// belong together where nothing was written since that a definition depends on; where no
-/// transaction was running or ended in between, comparing two snapshots shows that. What
-/// was concerned is read again, rows and definitions, and looked at once more. Views that
+/// The definitions were printed after a snapshot. They belong to the rows of a later one
+/// where nothing was written in between that a definition depends on; where no transaction
+/// was running or ended in between, comparing the two snapshots shows that. What was
+/// concerned is printed again, and rows and writes are looked at once more. Views that
 /// change each time, and those that a lock hides, are taken out of `read`.
 async fn settle(
     session: &mut Session,
     mut read_at: String,
-    views: &mut HashMap<u32, ViewState>,
     read: &mut HashMap<u32, Whole>,
-) -> Result<(), Failure> {
-    for attempt in 1..=ATTEMPTS {
+) -> Result<HashMap<u32, ViewState>, Failure> {
+    let mut attempt = 1;
+    loop {
         let mut transaction = session.begin_read_only(SearchPath::Empty).await?;
-        if transaction.pg_snapshot() == read_at {
-            return transaction.finish().await;
-        }
-        let concerned = read_written_since(&mut transaction, &read_at).await?;
+        let is_quiet = transaction.pg_snapshot() == read_at;
+        let concerned = match is_quiet {
+            true => HashSet::new(),
+            false => read_written_since(&mut transaction, &read_at).await?,
+        };
         read_at = transaction.pg_snapshot().to_owned();
-        *views = read_catalog(&mut transaction).await?;
+        let views = read_catalog(&mut transaction).await?;
         transaction.finish().await?;
         read.retain(|oid, _| !concerned.contains(oid) && views.contains_key(oid));
         let is_missing = |oid: &u32| !read.contains_key(oid);
         let todo: Vec<u32> = views.keys().copied().filter(is_missing).collect();
-        if todo.is_empty() || attempt == ATTEMPTS {
-            break;
+        if is_quiet || todo.is_empty() || attempt == ATTEMPTS {
+            return Ok(views);
         }
         let again = read_again(session, &todo).await?;
-        let hidden = again.is_empty();
-        read.extend(again);
-        if hidden && concerned.is_empty() {
-            break;
+        if again.is_empty() && concerned.is_empty() {
+            return Ok(views);
         }
+        read.extend(again);
+        attempt += 1;
     }
-    Ok(())
 }
 
 async fn read_written_since(
@@ -331,7 +337,8 @@ fn index(row: &PgRow) -> Result<IndexState, sqlx::Error> {
     Ok(IndexState {
         name: Identifier::from_catalog(row.try_get::<String, _>("name")?),
         columns: row
-            .try_get::<Vec<Option<String>>, _>("columns")?
+            .try_get::<Json<Vec<Option<String>>>, _>("columns")?
+            .0
             .into_iter()
             .map(|column| column.map(Identifier::from_catalog))
             .collect(),

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow, PgSslMode};
 use sqlx::{ConnectOptions, Connection, Row};
 
@@ -285,28 +285,12 @@ impl ReadTransaction<'_> {
         &mut self,
         message: impl sqlx::SqlSafeStr + Send + 'static,
         doing: &str,
-        mut take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
+        take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
     ) -> Result<(), ReadError> {
         let limit = self.session.answer_limit();
-        let at = &self.session.endpoint.resolved;
-        let mut rows = sqlx::raw_sql(message).fetch(&mut self.session.connection);
-        let reading = async {
-            while let Some(row) = rows.try_next().await? {
-                take(&row)?;
-            }
-            Ok(())
-        };
-        match tokio::time::timeout(limit, reading).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ReadError {
-                sqlstate: server_error::sqlstate(&error),
-                failure: server_error::failure(&error, doing, at),
-            }),
-            Err(_elapsed) => Err(ReadError {
-                sqlstate: None,
-                failure: server_error::no_answer(doing, limit, at),
-            }),
-        }
+        let rows = sqlx::raw_sql(message).fetch(&mut self.session.connection);
+        let end = take_all(rows, limit, take).await;
+        end.map_err(|end| end.told(doing, limit, &self.session.endpoint.resolved))
     }
 
     /// Runs one statement with text parameters and hands each row to `take`.
@@ -315,33 +299,16 @@ impl ReadTransaction<'_> {
         sql: &'static str,
         parameters: &[&str],
         doing: &str,
-        mut take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
+        take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
     ) -> Result<(), ReadError> {
-        let at = &self.session.endpoint.resolved;
         let limit = self.session.answer_limit();
         // Unnamed, and inside a transaction: a pooler cannot mix it up with another client's.
         let mut query = sqlx::query(sql).persistent(false);
         for parameter in parameters {
             query = query.bind((*parameter).to_owned());
         }
-        let mut rows = query.fetch(&mut self.session.connection);
-        let reading = async {
-            while let Some(row) = rows.try_next().await? {
-                take(&row)?;
-            }
-            Ok(())
-        };
-        match tokio::time::timeout(limit, reading).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(ReadError {
-                sqlstate: server_error::sqlstate(&error),
-                failure: server_error::failure(&error, doing, at),
-            }),
-            Err(_elapsed) => Err(ReadError {
-                sqlstate: None,
-                failure: server_error::no_answer(doing, limit, at),
-            }),
-        }
+        let end = take_all(query.fetch(&mut self.session.connection), limit, take).await;
+        end.map_err(|end| end.told(doing, limit, &self.session.endpoint.resolved))
     }
 
     /// Ends the transaction.
@@ -364,6 +331,43 @@ impl ReadTransaction<'_> {
                 limit,
                 &self.session.endpoint.resolved,
             )),
+        }
+    }
+}
+
+/// Hands each row of an answer to `take`; the server may take `limit` for each, since its
+/// own limit is on a statement, and a message may hold many.
+async fn take_all(
+    mut rows: impl Stream<Item = Result<PgRow, sqlx::Error>> + Unpin,
+    limit: Duration,
+    mut take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,
+) -> Result<(), ReadingEnded> {
+    loop {
+        match tokio::time::timeout(limit, rows.try_next()).await {
+            Ok(Ok(Some(row))) => take(&row).map_err(ReadingEnded::Error)?,
+            Ok(Ok(None)) => return Ok(()),
+            Ok(Err(error)) => return Err(ReadingEnded::Error(error)),
+            Err(_elapsed) => return Err(ReadingEnded::NoAnswer),
+        }
+    }
+}
+
+/// Why reading an answer ended early.
+enum ReadingEnded {
+    Error(sqlx::Error),
+    NoAnswer,
+}
+
+impl ReadingEnded {
+    fn told(&self, doing: &str, limit: Duration, at: &Resolved) -> ReadError {
+        match self {
+            Self::Error(error) => ReadError {
+                sqlstate: server_error::sqlstate(error),
+                failure: server_error::failure(error, doing, at),
+            },
+            Self::NoAnswer => {
+                ReadError { sqlstate: None, failure: server_error::no_answer(doing, limit, at) }
+            }
         }
     }
 }

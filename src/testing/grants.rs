@@ -20,7 +20,6 @@ pub(crate) struct World {
 }
 
 /// Makes a world with a registry, everything after `version = 1`.
-#[expect(clippy::field_reassign_with_default, reason = "one field is private")]
 pub(crate) fn world(registry: &str) -> World {
     let mut rights = Rights::default();
     rights.version_num = 150_018;
@@ -100,6 +99,15 @@ impl World {
         let mut world = self.relation(name, owner, RelationKind::Matview);
         let oid = world.relation_oid(name);
         world.rights.rules.insert(oid, Rule::default());
+        world
+    }
+
+    /// Adds a plain view over a table.
+    pub(crate) fn view_on(self, name: &str, owner: &str, table: &str) -> Self {
+        let mut world = self.relation(name, owner, RelationKind::View);
+        let (view, table) = (world.relation_oid(name), world.relation_oid(table));
+        let rule = Rule { reads: [(table, [1].into())].into(), ..Rule::default() };
+        world.rights.rules.insert(view, rule);
         world
     }
 

@@ -195,7 +195,8 @@ fn refresh(fixture: &Fixture, shape: &Shape, way: &str, guard: &str) -> Result<S
     write!(sql, "{way};{guard};REFRESH MATERIALIZED VIEW {schema}.m").expect("a string grows");
     session.try_run(&fixture.spell(&sql)).map_err(|(code, _)| code)?;
     Ok(session.value(&format!(
-        "SELECT coalesce(string_agg(DISTINCT tenant_id, ',' ORDER BY tenant_id), '') FROM {schema}.m"
+        "SELECT coalesce(string_agg(DISTINCT tenant_id, ',' ORDER BY tenant_id), '')
+           FROM {schema}.m"
     )))
 }
 

@@ -40,6 +40,8 @@ pub(super) struct TriggerRow {
 pub(super) struct RuleRow {
     pub(super) rule: Rule,
     pub(super) named: BTreeSet<Oid>,
+    /// The built-in functions that run a query or read a table given as text.
+    pub(super) runs_text: Vec<Oid>,
 }
 
 pub(super) fn role(row: &PgRow) -> Result<Role, sqlx::Error> {
@@ -73,10 +75,7 @@ pub(super) fn relation(row: &PgRow) -> Result<Relation, sqlx::Error> {
     let names: Option<Json<Vec<String>>> = row.try_get("columns")?;
     let names = names.into_iter().flat_map(|names| names.0).map(Identifier::from_catalog);
     Ok(Relation {
-        name: QualifiedName::from_catalog(
-            row.try_get::<String, _>("schema_name")?,
-            row.try_get::<String, _>("name")?,
-        ),
+        name: qualified_name(row)?,
         schema: oid(row, "schema")?,
         kind: match row.try_get::<&str, _>("kind")? {
             "v" => RelationKind::View,
@@ -110,7 +109,12 @@ pub(super) fn function(row: &PgRow) -> Result<FunctionRow, sqlx::Error> {
     body.reads_setting |= sets_setting || row.try_get("tree_reads_setting")?;
     // The names of settings cannot be read in a tree.
     body.touches_row_security |= sets_setting || sets("row_security");
-    let is_built_in = language == "internal" || (language == "c" && row.try_get("immutable")?);
+    // A function of a user's own in the language `internal` is another name for a built-in.
+    let is_built_in = match language.as_str() {
+        "internal" => row.try_get("of_the_system")? || row.try_get("immutable")?,
+        "c" => row.try_get("immutable")?,
+        _ => false,
+    };
     let sets_search_path = sets("search_path");
     let unqualified = match sets_search_path {
         true => Vec::new(),
@@ -185,6 +189,7 @@ pub(super) fn rule(row: &PgRow) -> Result<RuleRow, sqlx::Error> {
             ..Rule::default()
         },
         named: named.iter().filter_map(|oid| oid.parse().ok()).collect(),
+        runs_text: oids(row, "runs_text")?,
     })
 }
 
@@ -208,6 +213,13 @@ pub(super) fn grants(row: &PgRow) -> Result<Vec<Grant>, sqlx::Error> {
             Some(Grant { grantee, privilege, grantor })
         })
         .collect())
+}
+
+pub(super) fn qualified_name(row: &PgRow) -> Result<QualifiedName, sqlx::Error> {
+    Ok(QualifiedName::from_catalog(
+        row.try_get::<String, _>("schema_name")?,
+        row.try_get::<String, _>("name")?,
+    ))
 }
 
 pub(super) fn oid(row: &PgRow, column: &str) -> Result<Oid, sqlx::Error> {

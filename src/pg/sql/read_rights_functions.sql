@@ -2,7 +2,8 @@
 --   directly or through an operator, with what decides how they behave.
 -- Columns: function, implementation (the same, or each support function of an aggregate:
 --   those run, and the aggregate is what must be granted), signature, schema,
---   owner, grants as three arrays in step, security_definer, language, immutable,
+--   owner, grants as three arrays in step, security_definer, language, of_the_system,
+--   immutable,
 --   settings (its SET clauses), body (null for C and built-in ones), has_text_body, and of a
 --   BEGIN ATOMIC body from its tree: tree_reads_setting, tree_sets_setting.
 -- Versions: 13 to 18; BEGIN ATOMIC bodies are 14+. Built-in functions are not in pg_depend.
@@ -15,6 +16,13 @@ WITH named AS MATERIALIZED (
      WHERE d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass,
                         'pg_class'::regclass)
        AND d.refclassid IN ('pg_proc'::regclass, 'pg_operator'::regclass)
+    UNION
+    -- Built-in ones that run a query or read a table given as text; the trees name them.
+    SELECT p.oid
+      FROM pg_proc p
+     WHERE p.pronamespace = 'pg_catalog'::regnamespace
+       AND (p.proname LIKE '%\_to\_xml%'
+            OR p.proname IN ('ts_stat', 'ts_rewrite', 'pg_input_is_valid', 'pg_input_error_info'))
 ),
 part AS MATERIALIZED (
     SELECT n.oid AS function, n.oid AS implementation
@@ -33,6 +41,7 @@ SELECT f.oid::int8 AS function, i.oid::int8 AS implementation,
        f.oid::regprocedure::text AS signature, n.nspname::text AS schema, f.proowner::int8 AS owner,
        a.grantees, a.privileges, a.grantors,
        i.prosecdef AS security_definer, l.lanname::text AS language,
+       i.pronamespace = 'pg_catalog'::regnamespace AS of_the_system,
        i.provolatile = 'i' AS immutable, i.proconfig AS settings,
        CASE WHEN l.lanname NOT IN ('internal', 'c') THEN i.prosrc END AS body,
        l.lanname NOT IN ('internal', 'c') AND t.tree IS NULL AS has_text_body,

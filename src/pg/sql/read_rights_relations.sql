@@ -6,7 +6,9 @@
 --   security_invoker, column_numbers and columns in step (dropped ones left out; JSON,
 --   because the driver takes a column named "NULL" in an array for none), and the grants as
 --   three arrays in step; then of_relation, number and grants of each column
---   that has any (a system column's number is negative).
+--   that has any (a system column's number is negative); then parent_of, schema_name and
+--   name of each foreign table among a table's partitions and children, at any depth.
+--   Columns and grants are null where the setting driftgate.lean is on.
 -- Exclusions: views of a session's own (temporary ones), which nobody else can read.
 -- Versions: 13 to 18; security_invoker is 15+, and keeps the word that was written for
 --   true. Built-in relations are not in pg_depend. Takes no lock.
@@ -48,13 +50,15 @@ SELECT c.oid::int8 AS relation, c.relnamespace::int8 AS schema,
  CROSS JOIN LATERAL (SELECT array_agg(k.attnum) AS column_numbers,
                             json_agg(k.attname::text) AS columns
                        FROM pg_attribute k
-                      WHERE k.attrelid = c.oid AND k.attnum > 0 AND NOT k.attisdropped) k
+                      WHERE current_setting('driftgate.lean', true) IS DISTINCT FROM 'on'
+                        AND k.attrelid = c.oid AND k.attnum > 0 AND NOT k.attisdropped) k
  CROSS JOIN LATERAL (SELECT array_agg(x.grantee::int8) AS grantees,
                             array_agg(x.privilege_type) AS privileges,
                             array_agg(x.grantor::int8) AS grantors
                        FROM aclexplode(coalesce(c.relacl, acldefault(
                                 CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char",
-                                c.relowner))) x) a;
+                                c.relowner))) x
+                      WHERE current_setting('driftgate.lean', true) IS DISTINCT FROM 'on') a;
 
 SELECT k.attrelid::int8 AS of_relation, k.attnum AS number,
        a.grantees, a.privileges, a.grantors
@@ -65,3 +69,17 @@ SELECT k.attrelid::int8 AS of_relation, k.attnum AS number,
                        FROM aclexplode(k.attacl) x) a
  WHERE k.attacl IS NOT NULL
    AND NOT k.attisdropped;
+
+WITH RECURSIVE above AS (
+    SELECT i.inhparent AS parent, i.inhrelid AS part
+      FROM pg_inherits i
+      JOIN pg_class c ON c.oid = i.inhrelid AND c.relkind = 'f'
+    UNION
+    SELECT i.inhparent, a.part
+      FROM above a
+      JOIN pg_inherits i ON i.inhrelid = a.parent
+)
+SELECT a.parent::int8 AS parent_of, n.nspname::text AS schema_name, c.relname::text AS name
+  FROM above a
+  JOIN pg_class c ON c.oid = a.part
+  JOIN pg_namespace n ON n.oid = c.relnamespace;

@@ -84,7 +84,7 @@ impl Asked<'_> {
         );
         self.compare(
             "SELECT r.oid, p.oid, 'EXECUTE', has_function_privilege(r.oid, p.oid, 'EXECUTE')
-               FROM {mine}, pg_proc p WHERE p.proname = 'f'",
+               FROM {mine}, pg_proc p WHERE p.proname IN ('f', 'g')",
             |rights, role, function, _| rights.may_call(role, function),
         );
         self.compare(

@@ -156,7 +156,9 @@ impl World {
         }
         self.run("CREATE VIEW one.v AS SELECT a, one.f(b) FROM one.t".to_owned());
         self.run("CREATE VIEW public.v AS SELECT a, public.f(a) FROM one.v, two.t t(x)".to_owned());
-        self.run("CREATE VIEW public.w AS SELECT count(*) FROM one.u".to_owned());
+        // Nothing is ever granted on this one.
+        self.run("CREATE FUNCTION one.g() RETURNS int LANGUAGE sql AS 'SELECT 1'".to_owned());
+        self.run("CREATE VIEW public.w AS SELECT count(*), one.g() FROM one.u".to_owned());
         for matview in ["one.m", "two.m"] {
             self.run(format!(
                 "CREATE MATERIALIZED VIEW {matview} AS SELECT two.f(a) FROM public.v WITH NO DATA"

@@ -35,9 +35,8 @@ pub(super) const SHAPES: &[Shape] = &[
            AS 'SELECT * FROM base.secured';
          ALTER FUNCTION f() OWNER TO {exempt}",
     ),
-    opaque("harmless_function", "SELECT f(tenant_id) AS tenant_id FROM base.plain").with(
-        "CREATE FUNCTION f(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(t)'",
-    ),
+    opaque("harmless_function", "SELECT f(tenant_id) AS tenant_id FROM base.plain")
+        .with("CREATE FUNCTION f(t text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper(t)'"),
     // Functions that read a setting.
     setting("sql_function_of_setting", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
         "CREATE FUNCTION f() RETURNS text LANGUAGE sql STABLE
@@ -58,24 +57,28 @@ pub(super) const SHAPES: &[Shape] = &[
            AS $$ SELECT current_setting('app.tenant', true) $$;
          CREATE VIEW v AS SELECT * FROM base.plain WHERE tenant_id = f()",
     ),
-    opaque("function_that_calls_another", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
-        "CREATE FUNCTION f() RETURNS text LANGUAGE sql STABLE AS 'SELECT base.tenant()'",
-    ),
+    opaque("function_that_calls_another", "SELECT * FROM base.plain WHERE tenant_id = f()")
+        .with("CREATE FUNCTION f() RETURNS text LANGUAGE sql STABLE AS 'SELECT base.tenant()'"),
     opaque("default_of_an_argument", "SELECT * FROM base.plain WHERE f(tenant_id)").with(
         "CREATE FUNCTION f(t text, s text DEFAULT current_setting('app.tenant', true))
            RETURNS boolean LANGUAGE sql STABLE AS 'SELECT t = s'",
     ),
-    clear("internal_by_another_name", "SELECT * FROM base.plain
-           WHERE tenant_id = f('app.tenant', true)")
-        .with(
-            "CREATE FUNCTION f(text, boolean) RETURNS text LANGUAGE internal STABLE STRICT
+    opaque(
+        "internal_by_another_name",
+        "SELECT * FROM base.plain
+           WHERE tenant_id = f('app.tenant', true)",
+    )
+    .with(
+        "CREATE FUNCTION f(text, boolean) RETURNS text LANGUAGE internal STABLE STRICT
                AS 'show_config_by_name_missing_ok'",
-        )
-    .unseen("a function in the language internal is taken for a built-in"),
+    ),
     opaque("text_put_together", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
         "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql STABLE AS $$
            DECLARE t text;
-           BEGIN EXECUTE 'SELECT current' || '_setting(''app.tenant'', true)' INTO t; RETURN t; END $$",
+           BEGIN
+             EXECUTE 'SELECT current' || '_setting(''app.tenant'', true)' INTO t;
+             RETURN t;
+           END $$",
     ),
     opaque("show_in_a_function", "SELECT * FROM base.plain WHERE tenant_id = f()").with(
         "CREATE FUNCTION f() RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -125,13 +128,19 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     setting("aggregate", "SELECT unnest(a(tenant_id)) AS tenant_id FROM base.plain").with(
         "CREATE FUNCTION f(text[], text) RETURNS text[] LANGUAGE sql STABLE AS
-           $$ SELECT CASE WHEN $2 = current_setting('app.tenant', true) THEN $1 || $2 ELSE $1 END $$;
+           $$ SELECT CASE WHEN $2 = current_setting('app.tenant', true) THEN $1 || $2
+                          ELSE $1 END $$;
          CREATE AGGREGATE a (text) (SFUNC = f, STYPE = text[], INITCOND = '{}')",
     ),
-    setting("aggregate_over_a_window", "SELECT unnest(t) AS tenant_id FROM (
-           SELECT a(tenant_id) OVER (ORDER BY n) AS t FROM base.plain) w").with(
+    setting(
+        "aggregate_over_a_window",
+        "SELECT unnest(t) AS tenant_id FROM (
+           SELECT a(tenant_id) OVER (ORDER BY n) AS t FROM base.plain) w",
+    )
+    .with(
         "CREATE FUNCTION f(text[], text) RETURNS text[] LANGUAGE sql STABLE AS
-           $$ SELECT CASE WHEN $2 = current_setting('app.tenant', true) THEN $1 || $2 ELSE $1 END $$;
+           $$ SELECT CASE WHEN $2 = current_setting('app.tenant', true) THEN $1 || $2
+                          ELSE $1 END $$;
          CREATE AGGREGATE a (text) (SFUNC = f, STYPE = text[], INITCOND = '{}')",
     ),
     setting("final_function", "SELECT unnest(a(tenant_id)) AS tenant_id FROM base.plain").with(
@@ -142,8 +151,12 @@ pub(super) const SHAPES: &[Shape] = &[
     ),
     clear("aggregate_of_built_ins", "SELECT unnest(a(tenant_id)) AS tenant_id FROM base.plain")
         .with("CREATE AGGREGATE a (text) (SFUNC = array_append, STYPE = text[])"),
-    setting("operator_of_a_composite_type", "SELECT * FROM base.plain
-           WHERE ROW(tenant_id)::c = ROW('A')::c").with(
+    setting(
+        "operator_of_a_composite_type",
+        "SELECT * FROM base.plain
+           WHERE ROW(tenant_id)::c = ROW('A')::c",
+    )
+    .with(
         "CREATE TYPE c AS (tenant_id text);
          CREATE FUNCTION f(c, c) RETURNS boolean LANGUAGE sql STABLE
            AS $$ SELECT ($1).tenant_id = current_setting('app.tenant', true) $$;

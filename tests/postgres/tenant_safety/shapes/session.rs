@@ -1,6 +1,6 @@
 //! Queries that depend on the session: its settings, and who it is.
 
-use super::{Shape, clear, opaque, setting};
+use super::{Shape, opaque, setting};
 
 pub(super) const SHAPES: &[Shape] = &[
     setting(
@@ -42,23 +42,21 @@ pub(super) const SHAPES: &[Shape] = &[
         "SELECT p.* FROM base.plain p WHERE tenant_id =
            (SELECT s.setting FROM pg_show_all_settings() s WHERE s.name = 'application_name')",
     ),
-    clear("current_schema", "SELECT * FROM base.plain WHERE tenant_id = upper(current_schema())")
-        .unseen("the search path is not taken for a setting"),
-    clear(
+    setting("current_schema", "SELECT * FROM base.plain WHERE tenant_id = upper(current_schema())"),
+    setting(
         "current_schemas",
         "SELECT * FROM base.plain WHERE tenant_id = ANY (current_schemas(false)::text[])",
-    )
-    .unseen("the search path is not taken for a setting"),
-    clear(
+    ),
+    setting(
         "current_schema_without_parentheses",
         "SELECT * FROM base.plain WHERE tenant_id = upper(current_schema)",
-    )
-    .unseen("the search path is not taken for a setting"),
+    ),
     // Who refreshes.
     setting("session_user", "SELECT * FROM base.plain WHERE session_user = 'postgres'"),
     setting("session_user_in_a_view", "SELECT * FROM v")
         .with("CREATE VIEW v AS SELECT * FROM base.plain WHERE session_user = 'postgres'"),
     opaque("current_user", "SELECT *, current_user AS refreshed_as FROM base.plain"),
+    opaque("own_process", "SELECT *, pg_backend_pid() AS refreshed_by FROM base.plain"),
     opaque(
         "own_activity",
         "SELECT p.* FROM base.plain p WHERE tenant_id =

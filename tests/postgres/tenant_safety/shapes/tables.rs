@@ -8,8 +8,9 @@ pub(super) const SHAPES: &[Shape] = &[
     clear("policies_switched_off", "SELECT * FROM base.switched_off"),
     clear(
         "every_kind_of_query",
-        "WITH t AS (SELECT * FROM base.plain) SELECT DISTINCT ON (a.tenant_id, b.n) a.tenant_id, b.n,
-           count(*) OVER (PARTITION BY b.n), (SELECT max(n) FROM base.plain), c.*
+        "WITH t AS (SELECT * FROM base.plain)
+         SELECT DISTINCT ON (a.tenant_id, b.n) a.tenant_id, b.n,
+                count(*) OVER (PARTITION BY b.n), (SELECT max(n) FROM base.plain), c.*
            FROM t a JOIN base.plain b USING (tenant_id), LATERAL (SELECT b.n + 1 AS next) c
           WHERE a.tenant_id IN ('A', 'B', 'C') AND a.tenant_id LIKE '_' ORDER BY 1, 2",
     ),
