@@ -149,10 +149,10 @@ fn the_password_of_the_environment_stays_there() {
 
 #[test]
 fn the_list_of_processes_never_shows_the_password() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    let port = listener.local_addr().expect("it has an address").port();
     for attached in [true, false] {
-        let url = url(port);
+        // One each: a run may connect more than once.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let url = url(listener.local_addr().expect("it has an address").port());
         let start = driftgate(["inventory", "--connect-timeout", "60s"]);
         let running = if attached {
             start.arg(format!("--database-url={url}")).start()

@@ -18,7 +18,7 @@ EG-1 pass      the database is at the one head of its migrations: 5 checks,
 EG-3 pass      the live views are those of the registry, as declared: 8 checks,
                nothing found
 EG-4 pass      each role can refresh, read and write what it must, and no more:
-               7 checks, nothing found
+               8 checks, nothing found
 EG-7 pass      no refresh and no read crosses tenants: 4 checks, nothing found
 
 pass: 0 errors, 0 warnings (exit 0)
@@ -67,7 +67,7 @@ EG-1 pass      the database is at the one head of its migrations: 5 checks,
 EG-3 fail      4 errors; wanted: the live views are those of the registry, as
                declared
 EG-4 pass      each role can refresh, read and write what it must, and no more:
-               7 checks, nothing found
+               8 checks, nothing found
 EG-7 pass      no refresh and no read crosses tenants: 4 checks, nothing found
 
 fail: 4 errors, 0 warnings (exit 1)
