@@ -48,8 +48,8 @@ const PREFLIGHT_EXAMPLES: &str = "\
 Examples:
   driftgate preflight
       judge every gate that is asked for; 0 only if all of them passed
-  driftgate preflight --gate EG-3 --report json=preflight.json
-      judge one gate, and keep the report as JSON too";
+  driftgate preflight --gate EG-4 --gate EG-7 --report json=preflight.json
+      judge roles and tenants alone, and keep the report as JSON too";
 
 const MIGRATE_EXAMPLES: &str = "\
 Examples:
@@ -94,8 +94,8 @@ pub enum Command {
     /// Run the gates and print one pass/fail report
     ///
     /// The gates are those of [gates] required in the registry, or else every gate that
-    /// this version judges (EG-1 and EG-3). A gate that is asked for and that it does not
-    /// judge is undecided, exit 3. Nothing is written to the database.
+    /// this version judges (EG-1, EG-3, EG-4 and EG-7). A gate that is asked for and that
+    /// it does not judge is undecided, exit 3. Nothing is written to the database.
     #[command(after_help = PREFLIGHT_EXAMPLES)]
     Preflight(preflight::Args),
     /// Show and apply the project's migrations
@@ -121,7 +121,8 @@ pub enum Command {
     ///
     /// Judges gates EG-4 and EG-7. A materialized view is refreshed with the rights of its
     /// owner, so the whole chain is followed: the role, the owner, and every table, view
-    /// and function behind. Needs no right beyond CONNECT, and writes nothing.
+    /// and function behind. Needs no right beyond CONNECT, and writes nothing; --prove needs
+    /// the right to SET ROLE, and rolls back what it tries.
     #[command(after_help = CHECK_GRANTS_EXAMPLES)]
     CheckGrants(check_grants::Args),
     /// The whole tour on a throwaway PostgreSQL

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use crate::checks;
 use crate::commands::Context;
 use crate::failure::Failure;
-use crate::registry::{self, Registry};
+use crate::registry::{self, Registry, RegistrySource};
 use crate::report::{GitFacts, ProjectFacts};
 
 /// Finds and loads the registry that the run is about.
@@ -36,11 +36,11 @@ pub fn load_if_any(context: &Context) -> Result<Option<Registry>, Failure> {
 }
 
 /// Returns what the report says of a project.
-pub async fn facts(registry: &Registry) -> ProjectFacts {
+pub async fn facts(registry: &RegistrySource) -> ProjectFacts {
     ProjectFacts {
-        registry: registry.source.display.clone(),
-        registry_sha256: registry.source.sha256.clone(),
-        git: read_git(&registry.source.directory).await,
+        registry: registry.display.clone(),
+        registry_sha256: registry.sha256.clone(),
+        git: read_git(&registry.directory).await,
     }
 }
 

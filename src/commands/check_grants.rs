@@ -83,7 +83,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         views: args.view.iter().cloned().collect(),
     };
     let (read, project) =
-        tokio::join!(read(&endpoint, &registry, &chosen), project::facts(&registry));
+        tokio::join!(read(&endpoint, &registry, &chosen), project::facts(&registry.source));
     let mut read = read;
     if let (true, Ok(read)) = (args.prove, &mut read) {
         prove(&endpoint, &mut read.grants, args.prove_max_size).await?;

@@ -23,8 +23,10 @@ pub struct Args {}
 pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let registry = project::load(context)?;
     let endpoint = context.endpoint()?;
-    let (snapshot, project) =
-        tokio::join!(read_snapshot(&endpoint, depth_for(&registry)), project::facts(&registry));
+    let (snapshot, project) = tokio::join!(
+        read_snapshot(&endpoint, depth_for(&registry)),
+        project::facts(&registry.source)
+    );
     let facts = Facts::new(
         &registry,
         snapshot.as_ref().map_err(|failure| failure.message.clone()),

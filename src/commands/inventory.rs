@@ -9,7 +9,8 @@ use crate::pg::read_rights::{Scope, read_rights};
 use crate::pg::read_snapshot::read_snapshot;
 use crate::pg::session::Endpoint;
 use crate::project;
-use crate::report::{Data, Outcome, inventory};
+use crate::report::inventory::{self, Known};
+use crate::report::{Data, Outcome};
 use crate::rights::Oid;
 use crate::snapshot::Depth;
 use crate::tenant_safety::{self, SafetyClass};
@@ -35,19 +36,20 @@ async fn read_safety(endpoint: &Endpoint) -> Result<BTreeMap<Oid, SafetyClass>, 
 /// When the registry is invalid, or the database cannot be read.
 pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let registry = project::load_if_any(context)?;
+    let source = registry.as_ref().map(|registry| registry.source.clone());
+    let known = registry.map(Known::of);
     let endpoint = context.endpoint()?;
     let (safety, snapshot) =
         tokio::try_join!(read_safety(&endpoint), read_snapshot(&endpoint, Depth::Whole))?;
     let target = target_facts(&endpoint, &snapshot.server);
     let is_whole = snapshot.busy().next().is_none();
-    let project = match &registry {
-        Some(registry) => Some(project::facts(registry).await),
-        None => None,
-    };
-    let rows = inventory::rows(snapshot, &safety, registry.as_ref());
+    let rows = inventory::rows(snapshot, &safety, known.as_ref());
     let mut outcome = Outcome::new(Data::Inventory(rows));
     outcome.target = Some(target);
-    outcome.project = project;
+    outcome.project = match &source {
+        Some(source) => Some(project::facts(source).await),
+        None => None,
+    };
     outcome.notes = endpoint.resolved.notes;
     outcome.exit = if is_whole { Exit::Done } else { Exit::Undecided };
     Ok(outcome)

@@ -127,7 +127,7 @@ async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>),
 }
 
 async fn status(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
-    let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
+    let (read, project) = tokio::join!(read(context, registry), project::facts(&registry.source));
     let Read { state, target, notes, .. } = read?;
     let facts = Facts::new(registry, Err("the views were not looked at".into()), Ok(&state));
     let judgement = judge(context, &[GateId::Eg1], &facts);
@@ -148,13 +148,13 @@ async fn heads(registry: &Registry) -> Result<Outcome, Failure> {
         _ => Exit::Failed,
     };
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
-    outcome.project = Some(project::facts(registry).await);
+    outcome.project = Some(project::facts(&registry.source).await);
     outcome.exit = exit;
     Ok(outcome)
 }
 
 async fn history(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
-    let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
+    let (read, project) = tokio::join!(read(context, registry), project::facts(&registry.source));
     let Read { state, target, notes, .. } = read?;
     if let Err(reason) = state.applied() {
         return Err(ledger::unreadable(reason));
@@ -169,7 +169,7 @@ async fn history(context: &Context, registry: &Registry) -> Result<Outcome, Fail
 async fn up(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
     let endpoint = context.migration_endpoint()?;
     // A look without the lock, so that a run with nothing to do disturbs nobody.
-    let (read, project) = tokio::join!(read(context, registry), project::facts(registry));
+    let (read, project) = tokio::join!(read(context, registry), project::facts(&registry.source));
     let Read { mut state, target, notes, .. } = read?;
     let is_at_the_head = to_apply(&state)?.is_empty() && state.ledger != Ledger::Missing;
     let (mut applied, mut failure) = (Vec::new(), None);

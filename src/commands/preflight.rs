@@ -45,7 +45,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         read_snapshot(&endpoint, depth_for(&registry)),
         when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
         when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry, &all),),
-        project::facts(&registry),
+        project::facts(&registry.source),
     );
     let facts = Facts::new(
         &registry,

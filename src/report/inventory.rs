@@ -1,11 +1,11 @@
 //! The rows of `inventory`: the materialized views, and all that matters about each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
 use crate::ident::{QualifiedName, RoleName};
-use crate::registry::Registry;
+use crate::registry::{EntryName, IgnorePattern, Registry};
 use crate::report::Ignored;
 use crate::rights::Oid;
 use crate::snapshot::{IndexState, ReadStatus, Snapshot, ViewState, hex};
@@ -92,23 +92,41 @@ pub struct LastRefreshRow {
     pub age_seconds: u64,
 }
 
-/// Returns the rows for a snapshot and the views' classes; the registry tells what is
-/// registered and ignored.
+/// What a listing needs of the registry; the rest of 10,000 entries is not kept for it.
+#[derive(Debug)]
+pub struct Known {
+    names: HashSet<QualifiedName>,
+    ignore: Vec<IgnorePattern>,
+}
+
+impl Known {
+    /// Keeps names and patterns of a registry.
+    pub fn of(registry: Registry) -> Self {
+        let names = registry.matviews.into_iter().filter_map(|entry| match entry.name {
+            EntryName::Fixed(name) => Some(name),
+            EntryName::PerTenant(_) => None,
+        });
+        Self { names: names.collect(), ignore: registry.database.ignore }
+    }
+}
+
+/// Returns the rows for a snapshot and the views' classes, with what the registry knows.
 pub fn rows(
     snapshot: Snapshot,
     safety: &BTreeMap<Oid, SafetyClass>,
-    registry: Option<&Registry>,
+    known: Option<&Known>,
 ) -> InventoryRows {
     let major = snapshot.server.major();
     let mut rows = InventoryRows { matviews: Vec::new(), ignored: Vec::new() };
     for (name, view) in snapshot.views {
-        match registry.and_then(|registry| registry.is_ignored(&name)) {
+        let ignored = known.and_then(|known| known.ignore.iter().find(|one| one.matches(&name)));
+        match ignored {
             Some(pattern) => {
                 rows.ignored.push(Ignored { name, pattern: pattern.as_str().to_owned() });
             }
             None => {
                 let class = safety.get(&view.oid).copied();
-                rows.matviews.push(row(view, class, registry, major));
+                rows.matviews.push(row(view, class, known, major));
             }
         }
     }
@@ -118,7 +136,7 @@ pub fn rows(
 fn row(
     view: ViewState,
     tenant_safety: Option<SafetyClass>,
-    registry: Option<&Registry>,
+    known: Option<&Known>,
     server_major: i32,
 ) -> InventoryRow {
     InventoryRow {
@@ -132,7 +150,7 @@ fn row(
         depends_on: view.depends_on.into_iter().collect(),
         dependents: view.dependents.into_iter().collect(),
         tenant_safety,
-        registered: registry.map(|registry| registry.entry(&view.name).is_some()),
+        registered: known.map(|known| known.names.contains(&view.name)),
         fingerprint: view
             .definition_sha256
             .map(|digest| FingerprintRow { sha256: hex(&digest), server_major }),
