@@ -30,6 +30,7 @@ mod search_path_unsafe;
 mod tenant_column_missing;
 mod tenant_read_unfiltered;
 mod tenant_rows_lost;
+mod tenant_rows_uncertain;
 mod unique_key_drift;
 mod view_missing;
 mod view_outside_schemas;
@@ -93,6 +94,7 @@ pub static CHECKS: &[Check] = &[
     write_through_view::CHECK,
     search_path_unsafe::CHECK,
     tenant_rows_lost::CHECK,
+    tenant_rows_uncertain::CHECK,
     refresh_filtered::CHECK,
     tenant_column_missing::CHECK,
     tenant_read_unfiltered::CHECK,

@@ -170,8 +170,12 @@ pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants 
         }
         if rules.tenant_facing {
             let reads = protection::unfiltered_reads(rights, role, &shared);
+            let is_chosen = |read: &UnfilteredRead| {
+                let mut named = std::iter::once(&read.relation).chain(&read.holds);
+                chosen.views.is_empty() || named.any(|view| chosen.views.contains(view))
+            };
             let named = |read| CrossTenantRead { role: name.clone(), read };
-            grants.cross_tenant_reads.extend(reads.into_iter().map(named));
+            grants.cross_tenant_reads.extend(reads.into_iter().filter(is_chosen).map(named));
         }
     }
     let mut safety = tenant_safety::classify(rights);

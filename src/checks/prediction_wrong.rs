@@ -28,7 +28,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
             Proved::Refreshed => true,
             Proved::Denied => false,
             Proved::NotTried(reason) => {
-                let about = format!("{} as {}: {reason}", judged.view, judged.role);
+                let about = format!("as {}: {reason}", judged.role);
                 outcome.cannot_judge(check, Some(Subject::matview(&judged.view)), about);
                 continue;
             }
@@ -42,11 +42,10 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                 .finding(
                     Subject::matview(&judged.view),
                     format!(
-                        "{} {} refresh {}, and was predicted to be one that {}",
+                        "{} {} refresh {} when it was tried, against the prediction",
                         judged.role,
                         could(really),
                         judged.view,
-                        could(predicted),
                     ),
                 )
                 .evidence(

@@ -19,6 +19,10 @@ pub(super) const CHECK: Check = Check {
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
+    let is_declared = |role| facts.registry.roles.contains_key(role);
+    for (role, reason) in grants.void_roles.iter().filter(|(role, _)| !is_declared(role)) {
+        outcome.cannot_judge(check, Some(Subject::role(role)), format!("void: {reason}"));
+    }
     for refreshes in grants.refreshes.iter().filter(|refreshes| refreshes.required) {
         let judged = &refreshes.judged;
         match judged.can_refresh {
@@ -87,9 +91,27 @@ fn remedy(facts: &Facts<'_>, judged: &Refreshability) -> Remedy {
         None => "grant what is missing".to_owned(),
     });
     for blocker in &judged.blockers {
-        remedy.sql.extend(blocker.statement.clone());
+        match hand_back(facts, &blocker.on) {
+            Some(statement) => remedy.sql.push(statement),
+            None => remedy.sql.extend(blocker.statement.clone()),
+        }
     }
+    remedy.sql.dedup();
     remedy
+}
+
+/// Returns the statement that hands a registered view back to its declared owner, where it
+/// belongs to another and a right on it is what is lacking.
+fn hand_back(facts: &Facts<'_>, object: &str) -> Option<String> {
+    let grants = facts.grants.as_ref().ok()?;
+    grants.safety.iter().find_map(|view| {
+        let name = view.view.to_string();
+        let behind = object.strip_prefix(&name)?;
+        let declared = facts.registry.entry(&view.view)?.owner.as_ref()?;
+        let is_it = behind.is_empty() || behind.starts_with(" (");
+        (is_it && *declared != view.owner)
+            .then(|| format!("ALTER MATERIALIZED VIEW {name} OWNER TO {declared}"))
+    })
 }
 
 #[cfg(test)]

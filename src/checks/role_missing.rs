@@ -18,6 +18,10 @@ pub(super) const CHECK: Check = Check {
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
+    if facts.registry.roles.is_empty() && grants.refreshes.is_empty() {
+        let reason = "the registry declares no role, so no right was looked at";
+        outcome.cannot_judge(check, None, reason);
+    }
     for role in &grants.missing_roles {
         let location = facts.registry.roles.get(role).map(|rules| Location {
             file: facts.registry.source.display.clone(),
@@ -39,7 +43,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::grants::{found, world};
+    use crate::testing::grants::{found, unjudged, world};
 
     #[test]
     fn fires_for_a_role_that_is_not_there() {
@@ -47,6 +51,11 @@ mod tests {
         let found = found("role-missing", &world);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].subject.name, "ghost");
+    }
+
+    #[test]
+    fn undecided_when_no_role_is_declared() {
+        assert_eq!(unjudged("role-missing", &world("")).len(), 1);
     }
 
     #[test]

@@ -49,3 +49,32 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::grants::{found, world};
+
+    const ENTRY: &str = "[[matview]]\nname = 'public.mv'";
+
+    #[test]
+    fn fires_when_a_function_names_something_without_a_schema() {
+        let world = world(ENTRY).role("owner").matview("public.mv", "owner").calls(
+            "public.mv",
+            "public.f()",
+            &["lookup"],
+        );
+        let found = found("search-path-unsafe", &world);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].message.contains("lookup"), "{}", found[0].message);
+    }
+
+    #[test]
+    fn quiet_when_every_name_has_its_schema() {
+        let world = world(ENTRY).role("owner").matview("public.mv", "owner").calls(
+            "public.mv",
+            "public.f()",
+            &[],
+        );
+        assert!(found("search-path-unsafe", &world).is_empty());
+    }
+}

@@ -5,7 +5,7 @@ use crate::checks::Facts;
 use std::time::Duration;
 
 use crate::commands::{Context, judge, judged_outcome, target_facts};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::gate::GateId;
 use crate::grants::{self, Chosen, Grants, Proved};
 use crate::ident::{QualifiedName, RoleName};
@@ -85,6 +85,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let (read, project) =
         tokio::join!(read(&endpoint, &registry, &chosen), project::facts(&registry.source));
     let mut read = read;
+    if let Ok(read) = &read {
+        all_are_there(&chosen, &read.grants)?;
+    }
     if let (true, Ok(read)) = (args.prove, &mut read) {
         prove(&endpoint, &mut read.grants, args.prove_max_size).await?;
     }
@@ -106,6 +109,18 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     outcome.target = read.as_ref().ok().map(|read| read.target.clone());
     outcome.notes = endpoint.resolved.notes.clone();
     Ok(judged_outcome(outcome, context, project, judgement, read.err()))
+}
+
+/// Makes sure that every view asked for was looked at: a pass over none would be no pass.
+fn all_are_there(chosen: &Chosen, grants: &Grants) -> Result<(), Failure> {
+    match chosen.views.iter().find(|view| grants.safety_of(view).is_none()) {
+        None => Ok(()),
+        Some(view) => Err(Failure::new(
+            FailureKind::Database,
+            format!("the database has no materialized view {view}"),
+        )
+        .hint("`driftgate inventory` lists those that are there")),
+    }
 }
 
 /// The limits of one trial: a refresh that is only tried keeps nobody waiting for long.

@@ -8,8 +8,8 @@ use crate::gate::GateId;
 use crate::grants::{self, Chosen, Proved};
 use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::rights::{
-    Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights, Role, Rule,
-    Schema, Trigger,
+    Function, Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights,
+    Role, Rule, Schema, Trigger,
 };
 
 /// A registry and the rights that it is compared with.
@@ -100,6 +100,27 @@ impl World {
         let oid = world.relation_oid(name);
         world.rights.rules.insert(oid, Rule::default());
         world
+    }
+
+    /// Lets a view call a function, whose body names these things without a schema.
+    pub(crate) fn calls(mut self, view: &str, signature: &str, unqualified: &[&str]) -> Self {
+        let function = Function {
+            signature: signature.to_owned(),
+            schema: Identifier::from_catalog("public"),
+            unqualified: unqualified.iter().map(|name| (*name).to_owned()).collect(),
+            owner: 1,
+            grants: vec![Grant { grantee: PUBLIC, privilege: Privilege::Execute, grantor: 1 }],
+            security_definer: false,
+            language: "sql".to_owned(),
+            reads_setting: false,
+            touches_row_security: false,
+            sets_search_path: false,
+            has_text_body: true,
+        };
+        self.rights.functions.insert(9_000, function);
+        let view = self.relation_oid(view);
+        self.rights.rules.get_mut(&view).expect("a view has a query").calls.insert(9_000);
+        self
     }
 
     /// Adds a plain view over a table.

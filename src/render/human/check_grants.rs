@@ -12,6 +12,7 @@ use crate::report::check_grants::{GrantRows, ProtectionRow, RefreshabilityRow, S
 
 pub(super) fn render(rows: &GrantRows, page: &mut Page<'_>) -> io::Result<()> {
     refreshability(&rows.refreshability, page)?;
+    proofs(&rows.refreshability, page)?;
     tenant_safety(&rows.tenant_safety, page)?;
     protection(&rows.protection, page)
 }
@@ -70,6 +71,21 @@ fn refreshability(rows: &[RefreshabilityRow], page: &mut Page<'_>) -> io::Result
             ]
         })?;
     }
+    page.line("")
+}
+
+/// Says how many refreshes were really tried, and how they ended.
+fn proofs(rows: &[RefreshabilityRow], page: &mut Page<'_>) -> io::Result<()> {
+    let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
+    for proof in rows.iter().filter_map(|row| row.proof.as_deref()) {
+        let end = proof.split_once(':').map_or(proof, |(end, _)| end);
+        *ends.entry(end).or_default() += 1;
+    }
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let told: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
+    page.line(&format!("really tried, and rolled back: {}", told.join(", ")))?;
     page.line("")
 }
 

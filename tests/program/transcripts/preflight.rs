@@ -19,7 +19,7 @@ EG-3 pass      the live views are those of the registry, as declared: 8 checks,
                nothing found
 EG-4 pass      each role can refresh, read and write what it must, and no more:
                8 checks, nothing found
-EG-7 pass      no refresh and no read crosses tenants: 4 checks, nothing found
+EG-7 pass      no refresh and no read crosses tenants: 5 checks, nothing found
 
 pass: 0 errors, 0 warnings (exit 0)
 
@@ -68,7 +68,7 @@ EG-3 fail      4 errors; wanted: the live views are those of the registry, as
                declared
 EG-4 pass      each role can refresh, read and write what it must, and no more:
                8 checks, nothing found
-EG-7 pass      no refresh and no read crosses tenants: 4 checks, nothing found
+EG-7 pass      no refresh and no read crosses tenants: 5 checks, nothing found
 
 fail: 4 errors, 0 warnings (exit 1)
 
