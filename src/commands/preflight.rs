@@ -20,7 +20,7 @@ const BUILT: [GateId; 4] = [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg7];
 
 /// Run the gates and print one pass/fail report.
 ///
-/// The gates are those of [gates] required in the registry, or every gate that this
+/// The gates are those of `[gates]` in the registry, or every gate that this
 /// version judges. A required gate that it does not judge is undecided, exit 3.
 #[derive(Debug, clap::Args)]
 pub struct Args {

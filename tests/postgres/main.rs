@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "each test binary uses its share")]
 mod support;
 
+mod check_grants;
 mod diff_registry;
 mod exceptions;
 mod inventory;

@@ -7,6 +7,7 @@ mod support;
 
 mod bad_input;
 mod connection;
+mod demo;
 mod output;
 mod project;
 mod transcripts;
