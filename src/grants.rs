@@ -133,6 +133,9 @@ pub struct Grants {
     pub cross_tenant_reads: Vec<CrossTenantRead>,
     /// Every live materialized view that was chosen.
     pub safety: Vec<ViewSafety>,
+    /// How many tenants the registry's query lists, where that was asked; or why it is not
+    /// known.
+    pub listed_tenants: Option<Result<u64, String>>,
     /// Rows by tenant, for views whose refresh would lose some, where they were counted.
     pub tenant_rows: BTreeMap<QualifiedName, Result<TenantRows, String>>,
 }

@@ -43,7 +43,8 @@ pub(super) fn finding(
     entry: &RegistryEntry,
 ) -> Finding {
     let rows = facts.grants.as_ref().ok().and_then(|grants| grants.tenant_rows.get(&view.view));
-    let message = format!("{}{}", cause(view), consequence(rows));
+    let listed = facts.grants.as_ref().ok().and_then(|grants| grants.listed_tenants.as_ref());
+    let message = format!("{}{}{}", cause(view), consequence(rows), void(listed));
     let filtered: Vec<String> = view
         .safety
         .filtered_by
@@ -114,6 +115,15 @@ fn consequence(rows: Option<&Result<TenantRows, String>>) -> String {
              {reason})"
         ),
         None => ": it would keep one tenant's rows at the most".to_owned(),
+    }
+}
+
+/// Says where the counting shows nothing, because the registry's query lists no tenant.
+fn void(listed: Option<&Result<u64, String>>) -> String {
+    match listed {
+        Some(Ok(0)) => "; the tenants query lists no tenant, so the counting shows nothing".into(),
+        Some(Err(reason)) => format!("; how many tenants there are is not known: {reason}"),
+        Some(Ok(_)) | None => String::new(),
     }
 }
 

@@ -177,6 +177,10 @@ pub(super) async fn read(
     let wanted = grants::worth_counting(registry, &rights, &grants, &server.role);
     if !wanted.is_empty() {
         grants.tenant_rows = count_tenants::count_tenants(endpoint, wanted).await?;
+        let tenants = registry.tenancy.as_ref().and_then(|tenancy| tenancy.tenants.as_ref());
+        if let Some(tenants) = tenants {
+            grants.listed_tenants = Some(count_tenants::count_listed(endpoint, tenants).await?);
+        }
     }
     let target = target_facts(endpoint, &server);
     Ok(Read { grants, server, target })

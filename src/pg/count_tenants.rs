@@ -28,12 +28,7 @@ pub async fn count_tenants(
     endpoint: &Endpoint,
     wanted: Vec<(QualifiedName, Result<Identifier, String>)>,
 ) -> Result<BTreeMap<QualifiedName, Result<TenantRows, String>>, Failure> {
-    let statement = StatementTimeout(match endpoint.limits.statement.0 {
-        Duration::ZERO => LIMIT,
-        limit => limit.min(LIMIT),
-    });
-    let limits = Limits { statement, ..endpoint.limits };
-    let mut session = Session::connect(&Endpoint { limits, ..endpoint.clone() }).await?;
+    let mut session = Session::connect(&limited(endpoint)).await?;
     let mut counted = BTreeMap::new();
     for (view, column) in wanted {
         let rows = match column {
@@ -44,6 +39,45 @@ pub async fn count_tenants(
     }
     session.close().await;
     Ok(counted)
+}
+
+/// Counts the tenants that the registry's query lists, or says why it could not.
+///
+/// # Errors
+///
+/// When the server cannot be reached.
+pub async fn count_listed(
+    endpoint: &Endpoint,
+    tenants: &str,
+) -> Result<Result<u64, String>, Failure> {
+    let mut session = Session::connect(&limited(endpoint)).await?;
+    let mut transaction = session.begin_read_only(SearchPath::OfTheRole).await?;
+    let mut listed = 0;
+    let counting = transaction
+        .rows_for(statement::count_listed(tenants), &[], "count the tenants", |row| {
+            listed = row.try_get::<i64, _>("tenants")?.unsigned_abs();
+            Ok(())
+        })
+        .await;
+    let counted = match counting {
+        Ok(()) => Ok(listed),
+        Err(error) => match error.sqlstate {
+            Some(sqlstate) => Err(format!("the tenants query fails with {sqlstate}")),
+            None => return Err(error.failure),
+        },
+    };
+    transaction.finish().await?;
+    session.close().await;
+    Ok(counted)
+}
+
+/// Returns the endpoint with the limit on counting.
+fn limited(endpoint: &Endpoint) -> Endpoint {
+    let statement = StatementTimeout(match endpoint.limits.statement.0 {
+        Duration::ZERO => LIMIT,
+        limit => limit.min(LIMIT),
+    });
+    Endpoint { limits: Limits { statement, ..endpoint.limits }, ..endpoint.clone() }
 }
 
 async fn count(

@@ -296,7 +296,7 @@ impl ReadTransaction<'_> {
     /// Runs one statement with text parameters and hands each row to `take`.
     pub(super) async fn rows_for(
         &mut self,
-        sql: &'static str,
+        sql: impl sqlx::SqlSafeStr + Send + 'static,
         parameters: &[&str],
         doing: &str,
         take: impl FnMut(&PgRow) -> Result<(), sqlx::Error>,

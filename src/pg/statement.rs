@@ -46,6 +46,13 @@ pub(super) fn read_whole(oids: &[u32], chunk: usize) -> AssertSqlSafe<String> {
     AssertSqlSafe(message)
 }
 
+/// Returns the query that counts the tenants which the registry's own query lists; it is
+/// sent so that it can be one statement alone, in a transaction that cannot write.
+pub(super) fn count_listed(tenants: &str) -> AssertSqlSafe<String> {
+    // The line break ends a comment that the registry's text may end with.
+    AssertSqlSafe(format!("SELECT count(*)::int8 AS tenants FROM ({tenants}\n) AS listed"))
+}
+
 /// Returns the query that counts a view's rows by tenant, most rows first.
 pub(super) fn count_by_tenant(
     view: &QualifiedName,

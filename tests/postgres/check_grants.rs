@@ -73,6 +73,30 @@ fn an_owner_that_row_level_security_binds_fails_eg_7_with_what_would_be_lost() {
 }
 
 #[test]
+fn without_a_tenant_or_a_row_the_counting_is_void_and_the_catalog_still_speaks() {
+    let bound = "ALTER MATERIALIZED VIEW public.mv_realtime_revenue OWNER TO app_user;";
+    let empty = format!(
+        "DELETE FROM public.revenue_ledger; REFRESH MATERIALIZED VIEW public.mv_realtime_revenue; \
+         {bound}"
+    );
+    for (fault, tenants, words) in [
+        (empty.as_str(), "SELECT id FROM public.tenants", "nothing could be shown"),
+        (bound, "SELECT id FROM public.tenants WHERE false", "the tenants query lists no tenant"),
+        (bound, "SELECT id FROM public.gone", "42P01"),
+        (bound, "SELECT 1; DROP TABLE public.revenue_ledger", "42601"),
+    ] {
+        let (database, project) = (TestDatabase::reference(), Project::reference());
+        database.session().run(fault);
+        let query = "SELECT id, slug FROM public.tenants ORDER BY id";
+        project.change("registry.toml", query, tenants);
+        let report = check(&project, &database).exits(1).document();
+        assert_eq!(verdict(&report, "EG-7"), "fail");
+        let told = messages(&report, "tenant-rows-lost").join("\n");
+        assert!(told.contains(words), "{words} in {told}");
+    }
+}
+
+#[test]
 fn a_right_that_the_owner_lost_denies_the_refresh_by_name() {
     let (report, _) = found_after("REVOKE SELECT ON public.revenue_ledger FROM matview_owner", 1);
     assert_eq!((verdict(&report, "EG-4"), verdict(&report, "EG-7")), ("fail", "pass"));
