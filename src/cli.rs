@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check_grants, demo, diff_registry, inventory, migrate, preflight};
+use crate::commands::{check_grants, demo, diff_registry, explain, inventory, migrate, preflight};
 use crate::gate::FailOn;
 use crate::render::Format;
 
@@ -81,6 +81,13 @@ Examples:
   driftgate check-grants --role refresh_worker --view public.mv_x -v
       one role and one view, with the SQL that shows each finding";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  driftgate explain
+      the checks, with gate and severity
+  driftgate explain tenant-rows-lost
+      the page of one check";
+
 const DEMO_EXAMPLES: &str = "\
 Examples:
   driftgate demo
@@ -125,6 +132,11 @@ pub enum Command {
     /// the right to SET ROLE, and rolls back what it tries.
     #[command(after_help = CHECK_GRANTS_EXAMPLES)]
     CheckGrants(check_grants::Args),
+    /// What a check looks for, why it matters, how to repair it
+    ///
+    /// Needs neither a registry nor a database.
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(explain::Args),
     /// The whole tour on a throwaway PostgreSQL
     ///
     /// Starts a server of its own from this machine's PostgreSQL programs, on a private
@@ -143,6 +155,7 @@ impl Command {
             Self::Inventory(_) => "inventory",
             Self::DiffRegistry(_) => "diff-registry",
             Self::CheckGrants(_) => "check-grants",
+            Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",
         }
     }

@@ -17,6 +17,7 @@ use crate::target::{Resolved, Target, ThisMachine, Typed};
 pub mod check_grants;
 pub mod demo;
 pub mod diff_registry;
+pub mod explain;
 pub mod inventory;
 pub mod migrate;
 pub mod preflight;
@@ -187,6 +188,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
         Command::Inventory(args) => inventory::run(context, args).await,
         Command::DiffRegistry(args) => diff_registry::run(context, args).await,
         Command::CheckGrants(args) => check_grants::run(context, args).await,
+        Command::Explain(args) => explain::run(args),
         Command::Demo(args) => demo::run(context, args).await,
     }
 }

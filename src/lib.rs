@@ -29,6 +29,7 @@ pub mod throwaway; // a PostgreSQL of this machine's own
 pub mod checks; // the table of checks
 pub mod drift; // registry against database
 pub mod exceptions; // findings accepted until a date
+pub mod explain; // the pages of the checks
 pub mod finding; // facts with evidence
 pub mod gate; // findings into verdicts
 pub mod grants; // registry against rights

@@ -17,6 +17,7 @@ use crate::ident::{QualifiedName, RoleName};
 pub mod check_grants;
 pub mod demo;
 pub mod diff_registry;
+pub mod explain;
 pub mod inventory;
 pub mod migrate;
 
@@ -95,6 +96,8 @@ pub enum Data {
     CheckGrants(check_grants::GrantRows),
     /// `migrate`.
     Migrate(migrate::MigrateRows),
+    /// `explain`.
+    Explain(explain::ExplainRows),
     /// `demo`.
     Demo(demo::DemoRows),
 }

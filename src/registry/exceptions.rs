@@ -63,7 +63,7 @@ fn known_check(text: Text<'_, '_>, known: &[&str]) -> Option<String> {
     if !known.is_empty() && !known.contains(&text.value.as_ref()) {
         let hint = match text.mistakes.nearest(&text.value, known) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => "the folder `docs/checks` has a page for each check".to_owned(),
+            None => "`driftgate explain` lists the checks".to_owned(),
         };
         text.mistake(format!("`{}` is no check", text.value), Some(hint));
     }

@@ -14,6 +14,7 @@ use crate::wording::{plural, printable, wrapped};
 
 mod check_grants;
 mod diff_registry;
+mod explain;
 mod inventory;
 mod migrate;
 mod table;
@@ -40,6 +41,7 @@ pub(super) fn render(
         Data::Nothing {} | Data::Demo(_) => {}
         Data::Inventory(rows) => inventory::render(rows, &mut page)?,
         Data::DiffRegistry(rows) => diff_registry::render(rows, &mut page)?,
+        Data::Explain(rows) => explain::render(rows, &mut page)?,
         Data::CheckGrants(rows) => check_grants::render(rows, &mut page)?,
         Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,
     }

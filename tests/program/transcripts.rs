@@ -5,6 +5,7 @@ use snapbox::{IntoData, assert_data_eq};
 use crate::support::{Project, Run, TestDatabase, driftgate};
 
 mod diff_registry;
+mod explain;
 mod inventory;
 mod migrate;
 mod preflight;
