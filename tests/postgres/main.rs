@@ -21,5 +21,6 @@ mod protection;
 mod read_only;
 mod refreshability;
 mod rights;
+mod search_path;
 mod tenant_safety;
 mod throwaway;
