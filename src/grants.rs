@@ -167,7 +167,12 @@ pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants 
         let Some(rules) = rules else { continue };
         for table in &rules.must_not_write {
             match rights.relation_named(table) {
-                Some(oid) => grants.protection.push(protection::writing(rights, role, oid)),
+                Some(oid) => {
+                    grants.protection.push(protection::writing(rights, role, oid));
+                    let kin = rights.kin.get(&oid).into_iter().flatten();
+                    let of_kin = kin.map(|kin| protection::writing(rights, role, *kin));
+                    grants.protection.extend(of_kin.filter(Grants::can_write));
+                }
                 None => grants.missing_tables.push((name.clone(), table.clone())),
             }
         }

@@ -40,6 +40,9 @@ pub struct Rights {
     /// The foreign tables among the partitions and children of a table, at any depth: who
     /// reads it reads them, and no query names them.
     pub foreign_parts: BTreeMap<Oid, Vec<QualifiedName>>,
+    /// The partitions, children and parents, at any depth, of the tables that were asked for
+    /// by name: who writes to one of them writes to the table's rows.
+    pub kin: BTreeMap<Oid, BTreeSet<Oid>>,
     /// What each view and materialized view reads and calls.
     pub rules: BTreeMap<Oid, Rule>,
     /// The functions that the indexes of each materialized view call; a refresh builds

@@ -54,6 +54,12 @@ pub(super) fn finding(check: &Check, facts: &Facts<'_>, protection: &Protection)
         ),
         _ => format!("{role} can {can} on {table}, by {ways}"),
     };
+    let rules = facts.registry.roles.get(role);
+    let is_named = rules.is_some_and(|rules| rules.must_not_write.contains(table));
+    let message = match is_named {
+        true => message,
+        false => format!("{message}; it shares rows with a table that {role} must not write"),
+    };
     let mut remedy = Remedy::says("close each way in");
     remedy.sql.clone_from(&protection.revoke);
     let line = facts.registry.roles.get(role).map_or(1, |rules| rules.line);

@@ -142,6 +142,9 @@ impl Reading {
                 let parts = rights.foreign_parts.entry(key()?).or_default();
                 parts.push(rows::qualified_name(row)?);
             }
+            "kin_of" => {
+                rights.kin.entry(key()?).or_default().insert(rows::oid(row, "kin")?);
+            }
             "function" => {
                 let function = rows::function(row)?;
                 self.take_function(key()?, function);

@@ -123,6 +123,38 @@ fn reading_and_writing_more_than_declared_fail_eg_4() {
 }
 
 #[test]
+fn a_partition_and_a_parent_are_ways_to_the_tables_rows() {
+    let database = TestDatabase::empty();
+    let mut session = database.session();
+    session.run(
+        "CREATE TABLE events (id int) PARTITION BY RANGE (id);
+         CREATE TABLE events_new PARTITION OF events FOR VALUES FROM (0) TO (10)
+             PARTITION BY RANGE (id);
+         CREATE TABLE events_newest PARTITION OF events_new FOR VALUES FROM (0) TO (5);
+         CREATE TABLE events_old PARTITION OF events FOR VALUES FROM (-9) TO (0)",
+    );
+    let mut roles = database;
+    let role = roles.role("writer");
+    let judged = |named: &str| {
+        let registry =
+            format!("version = 1\n[roles.{role}]\nmust_not_write = [\"public.{named}\"]\n");
+        let project = Project::new(&registry);
+        messages(&check(&project, &roles).document(), "write-allowed")
+    };
+    assert_eq!(judged("events"), Vec::<String>::new());
+    session.run(&format!("GRANT INSERT ON events_newest TO {role}"));
+    session.run(&format!("SET ROLE {role}; INSERT INTO events_newest VALUES (1); RESET ROLE"));
+    assert_eq!(session.value("SELECT count(*) FROM events"), "1", "it is a way to its rows");
+    assert!(judged("events")[0].contains("public.events_newest"), "{:?}", judged("events"));
+    session.run(&format!("REVOKE INSERT ON events_newest FROM {role}"));
+    session.run(&format!("GRANT INSERT ON events TO {role}"));
+    assert!(judged("events_newest")[0].contains("public.events,"), "{:?}", judged("events_newest"));
+    session.run(&format!("REVOKE INSERT ON events FROM {role}"));
+    session.run(&format!("GRANT INSERT ON events_old TO {role}"));
+    assert_eq!(judged("events_newest"), Vec::<String>::new(), "a sister is no way");
+}
+
+#[test]
 fn a_view_over_a_shared_view_is_found_unless_it_filters() {
     let unfiltered = "CREATE VIEW public.all_revenue AS SELECT * FROM public.mv_realtime_revenue;
          ALTER VIEW public.all_revenue OWNER TO matview_owner;

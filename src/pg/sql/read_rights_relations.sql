@@ -7,18 +7,40 @@
 --   because the driver takes a column named "NULL" in an array for none), and the grants as
 --   three arrays in step; then of_relation, number and grants of each column
 --   that has any (a system column's number is negative); then parent_of, schema_name and
---   name of each foreign table among a table's partitions and children, at any depth.
+--   name of each foreign table among a table's partitions and children, at any depth; then
+--   kin_of and kin: the partitions, children and parents of the listed tables, at any depth,
+--   since who writes to one of them writes to the table's rows.
 --   Columns and grants are null where the setting driftgate.lean is on.
 -- Exclusions: views of a session's own (temporary ones), which nobody else can read.
 -- Versions: 13 to 18; security_invoker is 15+, and keeps the word that was written for
 --   true. Built-in relations are not in pg_depend. Takes no lock.
-WITH view AS MATERIALIZED (
+WITH RECURSIVE view AS MATERIALIZED (
     SELECT c.oid
       FROM pg_class c
       JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('v', 'm')
        AND c.relpersistence <> 't'
        AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+),
+named AS MATERIALIZED (
+    SELECT c.oid
+      FROM json_array_elements(
+               coalesce(nullif(current_setting('driftgate.tables', true), ''), '[]')::json) t
+      JOIN pg_namespace n ON n.nspname = t ->> 0
+      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t ->> 1
+),
+below AS (
+    SELECT n.oid AS root, n.oid FROM named n
+    UNION
+    SELECT b.root, i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+),
+above AS (
+    SELECT n.oid AS root, n.oid FROM named n
+    UNION
+    SELECT a.root, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid
+),
+kin AS MATERIALIZED (
+    SELECT b.root, b.oid FROM below b UNION SELECT a.root, a.oid FROM above a
 ),
 wanted AS MATERIALIZED (
     SELECT v.oid FROM view v
@@ -29,11 +51,7 @@ wanted AS MATERIALIZED (
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
                       AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'n'
     UNION
-    SELECT c.oid
-      FROM json_array_elements(
-               coalesce(nullif(current_setting('driftgate.tables', true), ''), '[]')::json) t
-      JOIN pg_namespace n ON n.nspname = t ->> 0
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t ->> 1
+    SELECT k.oid FROM kin k
 )
 SELECT c.oid::int8 AS relation, c.relnamespace::int8 AS schema,
        n.nspname::text AS schema_name, c.relname::text AS name, c.relkind::text AS kind,
@@ -83,3 +101,25 @@ SELECT a.parent::int8 AS parent_of, n.nspname::text AS schema_name, c.relname::t
   FROM above a
   JOIN pg_class c ON c.oid = a.part
   JOIN pg_namespace n ON n.oid = c.relnamespace;
+
+WITH RECURSIVE named AS MATERIALIZED (
+    SELECT c.oid
+      FROM json_array_elements(
+               coalesce(nullif(current_setting('driftgate.tables', true), ''), '[]')::json) t
+      JOIN pg_namespace n ON n.nspname = t ->> 0
+      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t ->> 1
+),
+below AS (
+    SELECT n.oid AS root, n.oid FROM named n
+    UNION
+    SELECT b.root, i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
+),
+above AS (
+    SELECT n.oid AS root, n.oid FROM named n
+    UNION
+    SELECT a.root, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid
+),
+kin AS MATERIALIZED (
+    SELECT b.root, b.oid FROM below b UNION SELECT a.root, a.oid FROM above a
+)
+SELECT k.root::int8 AS kin_of, k.oid::int8 AS kin FROM kin k WHERE k.oid <> k.root;
