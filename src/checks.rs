@@ -12,13 +12,13 @@ use crate::registry::{Registry, RegistryEntry};
 use crate::snapshot::Snapshot;
 
 mod concurrent_unfit;
-mod definition_drift;
 mod dependency_drift;
 mod migration_changed;
 mod migration_failed;
 mod migration_heads;
 mod migration_pending;
 mod migration_unknown;
+mod not_compared;
 mod owner_drift;
 mod prediction_wrong;
 mod query;
@@ -224,7 +224,7 @@ pub fn run(gates: &[GateId], facts: &Facts<'_>) -> Outcome {
         }
     }
     if gates.contains(&GateId::Eg3) {
-        definition_drift::note_what_is_not_compared(facts, &mut outcome);
+        not_compared::note_definitions(facts, &mut outcome);
     }
     crate::finding::sort(&mut outcome.findings);
     outcome

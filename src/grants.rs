@@ -119,6 +119,8 @@ pub struct TenantRows {
 pub struct Grants {
     /// Declared or chosen roles that the server does not have.
     pub missing_roles: Vec<RoleName>,
+    /// Registered views that the database does not have: nothing can be said of them.
+    pub missing_views: Vec<QualifiedName>,
     /// Roles for whom no right is ever checked, with the reason.
     pub void_roles: BTreeMap<RoleName, String>,
     /// Role by role and view by view, who can refresh.
@@ -142,7 +144,8 @@ pub struct Grants {
 
 /// Compares the registry with the rights.
 pub fn compare(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Grants {
-    let mut grants = Grants::default();
+    let mut grants =
+        Grants { missing_views: missing_views(registry, rights, chosen), ..Grants::default() };
     let shared = multi_tenant(registry, rights);
     let views = views(registry, rights, chosen);
     let declared = registry.roles.keys().filter(|_| chosen.roles.is_empty());
@@ -256,6 +259,23 @@ pub fn multi_tenant(registry: &Registry, rights: &Rights) -> BTreeSet<Oid> {
         .iter()
         .filter(|entry| entry.tenant_column.is_some())
         .filter_map(|entry| rights.relation_named(entry.name.fixed()?))
+        .collect()
+}
+
+/// Returns the registered views to look at that are not there.
+fn missing_views(registry: &Registry, rights: &Rights, chosen: &Chosen) -> Vec<QualifiedName> {
+    let is_live = |name: &QualifiedName| {
+        let oid = rights.relation_named(name);
+        let relation = oid.and_then(|oid| rights.relations.get(&oid));
+        relation.is_some_and(|relation| relation.kind == RelationKind::Matview)
+    };
+    registry
+        .matviews
+        .iter()
+        .filter_map(|entry| entry.name.fixed())
+        .filter(|name| chosen.views.is_empty() || chosen.views.contains(*name))
+        .filter(|name| !is_live(name))
+        .cloned()
         .collect()
 }
 

@@ -12,6 +12,7 @@ pub mod process_title; // keeps passwords out of the list of processes
 pub mod program; // parse, run, render, exit
 pub mod progress; // bars on a terminal, plain lines elsewhere
 pub mod settings; // flags, environment and defaults, settled
+pub mod stop; // whether the run was asked to stop
 
 // The project and the database
 pub mod ident; // names, validated and quoted
@@ -23,6 +24,7 @@ pub mod registry; // the declared truth
 pub mod rights; // who may do what
 pub mod snapshot; // what the database was at one instant
 pub mod target; // which database, as whom
+pub mod tenants; // as the registry's query lists them
 pub mod throwaway; // a PostgreSQL of this machine's own
 
 // The comparing and judging
@@ -33,9 +35,11 @@ pub mod explain; // the pages of the checks
 pub mod finding; // facts with evidence
 pub mod gate; // findings into verdicts
 pub mod grants; // registry against rights
+pub mod history; // the refreshes on record
 pub mod judgement; // from facts to verdicts
 pub mod order; // dependencies and cycles
 pub mod protection; // what roles can write and read, by which ways in
+pub mod refresh; // what is refreshed, in which order, and what came of it
 pub mod refreshability; // who can refresh what, and what stands in the way
 pub mod tenant_safety; // what a refresh does to tenants' rows
 

@@ -42,23 +42,46 @@ impl LockKey {
         lock_name: Option<&str>,
         tenant: Option<&str>,
     ) -> Self {
+        Self::with_suffix(scheme, view, lock_name, tenant, "")
+    }
+
+    /// Returns the key of the one that waits to refresh next, for `--coalesce`; the other
+    /// parameters are those of the key that it waits for.
+    pub fn waiting(
+        scheme: LockScheme,
+        view: &QualifiedName,
+        lock_name: Option<&str>,
+        tenant: Option<&str>,
+    ) -> Self {
+        Self::with_suffix(scheme, view, lock_name, tenant, ":waiting")
+    }
+
+    fn with_suffix(
+        scheme: LockScheme,
+        view: &QualifiedName,
+        lock_name: Option<&str>,
+        tenant: Option<&str>,
+        suffix: &str,
+    ) -> Self {
         let tenant = tenant.map(normal_tenant);
         let bare = lock_name.unwrap_or_else(|| view.name.as_str());
         let global = tenant.as_deref().unwrap_or("GLOBAL");
         match scheme {
             LockScheme::Int32 => {
-                Self::One([i64::from(int32(&format!("matview_refresh:{bare}:{global}")))])
+                let text = format!("matview_refresh:{bare}:{global}{suffix}");
+                Self::One([i64::from(int32(&text))])
             }
-            LockScheme::Int32Pair => {
-                Self::Two([int32(&format!("view:{bare}")), int32(&format!("tenant:{global}"))])
-            }
+            LockScheme::Int32Pair => Self::Two([
+                int32(&format!("view:{bare}")),
+                int32(&format!("tenant:{global}{suffix}")),
+            ]),
             LockScheme::Int64 => {
                 let qualified = match lock_name {
                     Some(name) => name.to_owned(),
                     None => format!("{}.{}", view.schema.as_str(), view.name.as_str()),
                 };
                 let tenant = tenant.as_deref().unwrap_or("*");
-                Self::One([int64(&format!("driftgate:{qualified}:{tenant}"))])
+                Self::One([int64(&format!("driftgate:{qualified}:{tenant}{suffix}"))])
             }
         }
     }

@@ -244,6 +244,30 @@ pub fn timestamp(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
+/// Serializes a time as [`timestamp`] writes it.
+///
+/// # Errors
+///
+/// When the serializer fails.
+pub fn serialize_time<S: Serializer>(
+    time: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&timestamp(*time))
+}
+
+/// Serializes a time as [`timestamp`] writes it, and `None` as null.
+///
+/// # Errors
+///
+/// When the serializer fails.
+pub fn serialize_optional_time<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    time.map(timestamp).serialize(serializer)
+}
+
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,7 +6,9 @@ use serde_json::json;
 use super::{Check, Facts, Outcome, Source, query};
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::ident::QualifiedName;
 use crate::refreshability::Refreshability;
+use crate::registry::EntryName;
 
 pub(super) const CHECK: Check = Check {
     slug: "refresh-denied",
@@ -17,11 +19,26 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
+/// Returns why nothing can be said of a view that is registered and not there.
+pub(super) fn not_there(view: &QualifiedName) -> String {
+    format!("{view} is not in the database")
+}
+
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
     let is_declared = |role| facts.registry.roles.contains_key(role);
     for (role, reason) in grants.void_roles.iter().filter(|(role, _)| !is_declared(role)) {
         outcome.cannot_judge(check, Some(Subject::role(role)), format!("void: {reason}"));
+    }
+    for view in &grants.missing_views {
+        let name = EntryName::Fixed(view.clone());
+        let is_required =
+            facts.registry.roles.values().any(|rules| {
+                rules.refresh.as_ref().is_some_and(|selection| selection.contains(&name))
+            });
+        if is_required {
+            outcome.cannot_judge(check, Some(Subject::matview(view)), not_there(view));
+        }
     }
     for refreshes in grants.refreshes.iter().filter(|refreshes| refreshes.required) {
         let judged = &refreshes.judged;
@@ -143,6 +160,15 @@ mod tests {
             .role("owner")
             .matview("public.mv", "owner");
         assert!(found("refresh-denied", &other).is_empty());
+    }
+
+    #[test]
+    fn undecided_when_the_view_is_not_there() {
+        let world = world(WORKER).role("worker");
+        assert!(found("refresh-denied", &world).is_empty());
+        let unjudged = unjudged("refresh-denied", &world);
+        assert_eq!(unjudged.len(), 1);
+        assert_eq!(unjudged[0].reason, "public.mv is not in the database");
     }
 
     #[test]

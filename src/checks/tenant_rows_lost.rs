@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::refresh_denied::not_there;
 use super::{Check, Facts, Outcome, Source, query};
 use crate::finding::{Finding, Remedy, Severity, Subject};
 use crate::gate::GateId;
@@ -22,6 +23,12 @@ pub(super) const CHECK: Check = Check {
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
+    for view in &grants.missing_views {
+        let entry = facts.registry.entry(view);
+        if entry.is_some_and(|entry| entry.tenant_column.is_some()) {
+            outcome.cannot_judge(check, Some(Subject::matview(view)), not_there(view));
+        }
+    }
     for view in &grants.safety {
         let Some(entry) = facts.registry.entry(&view.view) else { continue };
         if entry.tenant_column.is_some() && loses_rows(view) {
@@ -143,7 +150,7 @@ fn remedy(view: &ViewSafety) -> Remedy {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::grants::{found, world};
+    use crate::testing::grants::{found, unjudged, world};
 
     const ENTRY: &str = "[[matview]]\nname = 'public.mv'\ntenant_column = 'tenant_id'";
 
@@ -157,6 +164,13 @@ mod tests {
         let found = found("tenant-rows-lost", &world);
         assert_eq!(found.len(), 1);
         assert!(found[0].message.contains("public.events as owner"), "{}", found[0].message);
+    }
+
+    #[test]
+    fn undecided_when_the_view_is_not_there() {
+        let unjudged = unjudged("tenant-rows-lost", &world(ENTRY));
+        assert_eq!(unjudged.len(), 1);
+        assert_eq!(unjudged[0].reason, "public.mv is not in the database");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Check, Facts, Outcome, Source, query};
+use crate::drift::Comparison;
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
 
@@ -16,6 +17,13 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
+    let is_empty = |comparison: &Comparison<'_>| {
+        comparison.views.is_empty() && comparison.per_tenant.is_empty()
+    };
+    if facts.comparison.as_ref().is_some_and(is_empty) {
+        let reason = "neither the registry nor the database has a view to compare";
+        outcome.cannot_judge(check, None, reason);
+    }
     for view in facts.comparison.iter().flat_map(|comparison| &comparison.views) {
         let (Some(entry), None) = (view.entry, view.live) else { continue };
         let remedy = Remedy::says(
@@ -39,7 +47,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{assert_quiet, found, registry, snapshot, view};
+    use crate::testing::{assert_quiet, found, registry, snapshot, unjudged, view};
 
     #[test]
     fn fires_when_a_registered_view_is_not_live() {
@@ -48,6 +56,11 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].subject.name, "public.mv_a");
         assert_eq!(found[0].location.as_ref().map(|at| at.line), Some(2));
+    }
+
+    #[test]
+    fn undecided_when_there_is_nothing_to_compare() {
+        assert_eq!(unjudged("view-missing", &registry("version = 1"), &snapshot([])).len(), 1);
     }
 
     #[test]

@@ -90,7 +90,7 @@ async fn lost_rows(tour: &mut Tour<'_>) -> Result<(), Failure> {
     tour.say("Handed back to the owner that those policies do not bind, it is safe again.")?;
     tour.sql("ALTER MATERIALIZED VIEW public.mv_daily_revenue_summary OWNER TO matview_owner")
         .await?;
-    tour.run(&["check-grants", "--quiet"], Exit::Done).await
+    tour.run(&["check-grants", "--quiet", "--view", view], Exit::Done).await
 }
 
 async fn drifted(tour: &mut Tour<'_>) -> Result<(), Failure> {

@@ -131,6 +131,9 @@ impl Reading {
                 rights.schemas.insert(key()?, rows::schema(row)?);
             }
             "relation" => {
+                for listed in rows::kin_of(row)? {
+                    rights.kin.entry(listed).or_default().insert(key()?);
+                }
                 rights.relations.insert(key()?, rows::relation(row)?);
             }
             "of_relation" => {
@@ -141,9 +144,6 @@ impl Reading {
             "parent_of" => {
                 let parts = rights.foreign_parts.entry(key()?).or_default();
                 parts.push(rows::qualified_name(row)?);
-            }
-            "kin_of" => {
-                rights.kin.entry(key()?).or_default().insert(rows::oid(row, "kin")?);
             }
             "function" => {
                 let function = rows::function(row)?;

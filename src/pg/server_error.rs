@@ -13,6 +13,20 @@ pub(super) fn sqlstate(error: &sqlx::Error) -> Option<String> {
     postgres(error).map(|error| error.code().to_owned())
 }
 
+/// What the server sent with an error; DETAIL, which may hold row data, is left out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'e> {
+    pub(super) sqlstate: &'e str,
+    pub(super) message: &'e str,
+    pub(super) hint: Option<&'e str>,
+}
+
+/// Returns what the server sent with an error; `None`: it was not the server's.
+pub(super) fn said(error: &sqlx::Error) -> Option<Said<'_>> {
+    let error = postgres(error)?;
+    Some(Said { sqlstate: error.code(), message: error.message(), hint: error.hint() })
+}
+
 /// Turns an error of a running session into a failure; `doing` says what was tried.
 pub(super) fn failure(error: &sqlx::Error, doing: &str, at: &Resolved) -> Failure {
     let Some(error) = postgres(error) else {

@@ -215,6 +215,39 @@ impl Session {
         Ok(())
     }
 
+    /// Runs a message of one or more statements, and gives up after a while.
+    pub(super) async fn run_within(
+        &mut self,
+        message: impl sqlx::SqlSafeStr + Send + 'static,
+        limit: Duration,
+    ) -> Result<(), sqlx::Error> {
+        match tokio::time::timeout(limit, self.run(message)).await {
+            Ok(ran) => ran,
+            Err(_elapsed) => Err(no_answer()),
+        }
+    }
+
+    /// Runs a message of one or more statements and returns its rows, of which there are
+    /// few.
+    pub(super) async fn rows(
+        &mut self,
+        message: impl sqlx::SqlSafeStr + Send + 'static,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        sqlx::raw_sql(message).fetch_all(&mut self.connection).await
+    }
+
+    /// As [`Session::rows`], and gives up after a while; the session is of no use then.
+    pub(super) async fn rows_within(
+        &mut self,
+        message: impl sqlx::SqlSafeStr + Send + 'static,
+        limit: Duration,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
+        match tokio::time::timeout(limit, self.rows(message)).await {
+            Ok(rows) => rows,
+            Err(_elapsed) => Err(no_answer()),
+        }
+    }
+
     /// Notes the server process as being at work, until the returned value is dropped.
     pub(super) async fn note_backend(&mut self) -> Result<AtWork, Failure> {
         let asking =
@@ -237,6 +270,11 @@ impl Session {
         &mut self.connection
     }
 
+    /// Returns where it is connected, and how.
+    pub(super) const fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Returns the limits of the session's transactions.
     pub(super) const fn limits(&self) -> Limits {
         self.endpoint.limits
@@ -250,7 +288,7 @@ impl Session {
 
     /// Returns how long one answer may take: a little longer than the server's own limit,
     /// so that a server which vanished is noticed and one that is slow says so itself.
-    fn answer_limit(&self) -> Duration {
+    pub(super) fn answer_limit(&self) -> Duration {
         const GRACE: Duration = Duration::from_secs(5);
         const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
         let limit = self.endpoint.limits.statement.0;
@@ -383,6 +421,10 @@ impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         error.failure
     }
+}
+
+pub(super) fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"))
 }
 
 fn server_facts(row: &PgRow) -> Result<ServerFacts, sqlx::Error> {

@@ -1,6 +1,9 @@
 //! Statements that are put together at run time: the only place that may vouch for text
 //! which is not a constant. It takes numbers and quoted names, never raw text.
 
+pub(super) mod locks;
+pub(super) mod refreshing;
+
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -51,6 +54,20 @@ pub(super) fn read_whole(oids: &[u32], chunk: usize) -> AssertSqlSafe<String> {
 pub(super) fn count_listed(tenants: &str) -> AssertSqlSafe<String> {
     // The line break ends a comment that the registry's text may end with.
     AssertSqlSafe(format!("SELECT count(*)::int8 AS tenants FROM ({tenants}\n) AS listed"))
+}
+
+/// Returns the query that reads the tenants which the registry's own query lists: for each
+/// row its columns with their values as text, both in order; it is sent as
+/// [`count_listed`] is.
+pub(super) fn read_tenants(tenants: &str) -> AssertSqlSafe<String> {
+    let tenants = tenants.trim_end().trim_end_matches(';');
+    // `listed.*` is the row, even where a column is named like the alias. As JSON: it keeps
+    // what an array of texts in the driver's hands would not, a value "NULL".
+    AssertSqlSafe(format!(
+        "SELECT c.columns FROM ({tenants}\n) AS listed CROSS JOIN LATERAL \
+         (SELECT json_agg(json_build_array(e.key, e.value) ORDER BY e.ordinality) AS columns \
+         FROM json_each_text(row_to_json(listed.*)) WITH ORDINALITY AS e) AS c"
+    ))
 }
 
 /// Returns the query that counts a view's rows by tenant, most rows first.
@@ -158,6 +175,28 @@ pub(super) fn refresh(view: &QualifiedName, mode: RefreshMode) -> AssertSqlSafe<
         RefreshMode::Plain => "",
     };
     AssertSqlSafe(format!("REFRESH MATERIALIZED VIEW {how}{view}"))
+}
+
+/// Returns the statements that open the transaction of an installation, and wait for the
+/// lock that keeps a second one away; it ends with the transaction.
+///
+/// READ COMMITTED is named, whatever the role's default is: what the other one has done
+/// must be seen.
+pub(super) fn begin_install(limits: &Limits, key: i64) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "{}; SET LOCAL search_path = ''; SET LOCAL \"TimeZone\" = 'UTC'; \
+         SELECT pg_advisory_xact_lock({key})",
+        begin_migration(limits).0
+    ))
+}
+
+/// Returns the statements that let a role read and add to the history, and no more.
+pub(super) fn grant_history(role: &RoleName) -> AssertSqlSafe<String> {
+    AssertSqlSafe(format!(
+        "GRANT USAGE ON SCHEMA driftgate TO {role}; \
+         GRANT SELECT ON driftgate.versions TO {role}; \
+         GRANT SELECT, INSERT ON driftgate.refreshes TO {role}"
+    ))
 }
 
 /// Vouches for a migration of the project: running it as it stands is what was asked for.

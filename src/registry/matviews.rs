@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -11,6 +12,7 @@ use super::schedules::ScheduleRules;
 use super::section::{Field, Section};
 use super::text::Text;
 use crate::ident::{Identifier, QualifiedName, RoleName};
+use crate::tenants::Tenant;
 
 /// What is declared about one materialized view.
 ///
@@ -44,6 +46,10 @@ pub struct RegistryEntry {
     pub lock_name: Option<String>,
     /// ANALYZE after every refresh. Source: `analyze`.
     pub analyze: bool,
+    /// The tenant that a template was filled in for; `None`: the view is not one tenant's.
+    pub tenant: Option<Arc<Tenant>>,
+    /// The template that was filled in.
+    pub template: Option<EntryName>,
 }
 
 /// How a view is refreshed.
@@ -118,6 +124,8 @@ pub(super) fn read(
         definition,
         lock_name,
         analyze,
+        tenant: None,
+        template: None,
         name,
     });
     section.finish();

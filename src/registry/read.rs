@@ -13,6 +13,7 @@ use super::{
 };
 use crate::failure::Mistake;
 use crate::gate::GateId;
+use crate::ident::QualifiedName;
 
 /// The version of the format that is read.
 const VERSION: i64 = 1;
@@ -181,9 +182,21 @@ struct Names<'r> {
     index: &'r EntryIndex,
 }
 
+impl Names<'_> {
+    /// Tells whether a tenant may give a view of that name; which tenants there are is known
+    /// to the database alone.
+    fn may_be_of_one_tenant(&self, name: &QualifiedName) -> bool {
+        self.entries.iter().any(|entry| match &entry.name {
+            EntryName::Fixed(_) => false,
+            EntryName::PerTenant(template) => template.may_stand_for(name),
+        })
+    }
+}
+
 impl Registered for Names<'_> {
     fn has(&self, name: &EntryName) -> bool {
         self.index.position(self.entries, |entry| entry.cmp(name)).is_some()
+            || name.fixed().is_some_and(|name| self.may_be_of_one_tenant(name))
     }
 
     fn spellings(&self) -> impl Iterator<Item = String> {

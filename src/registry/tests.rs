@@ -187,6 +187,8 @@ fn the_examples_views_are_read_as_they_are_meant() {
             definition: Some(folder.path().join("views/mv_channel_performance.sql")),
             lock_name: Some("mv_channel_performance".to_owned()),
             analyze: false,
+            tenant: None,
+            template: None,
         }
     );
     let EntryName::PerTenant(template) = &per_tenant.name else { panic!("{per_tenant:?}") };

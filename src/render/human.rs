@@ -166,24 +166,30 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// Lists what a gate could not judge, each reason once with its subjects.
+    /// Lists what a gate could not judge, each reason once with its subjects. What the gate's
+    /// own reason says is not said again, nor a subject with which the reason begins.
     fn unjudged(&mut self, gate: &GateResult) -> io::Result<()> {
         let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
         for one in &gate.unjudged {
             let subject = one.subject.as_ref().map(|subject| subject.name.as_str());
+            let is_named = |subject: &&str| {
+                one.reason.strip_prefix(*subject).is_some_and(|behind| behind.starts_with(' '))
+            };
+            let subject = subject.filter(|subject| !is_named(subject));
             match reasons.iter_mut().find(|(reason, _)| *reason == one.reason) {
                 Some((_, subjects)) => subjects.extend(subject),
                 None => reasons.push((&one.reason, subject.into_iter().collect())),
             }
         }
         for (reason, subjects) in reasons {
-            if subjects.is_empty() && gate.reason.contains(reason) {
+            let reason = if gate.reason.contains(reason) { "" } else { reason };
+            let separator = if subjects.is_empty() || reason.is_empty() { "" } else { ": " };
+            let text = format!("{}{separator}{reason}", subjects.join(", "));
+            if text.is_empty() {
                 continue;
             }
-            let about =
-                if subjects.is_empty() { String::new() } else { subjects.join(", ") + ": " };
             let indent = " ".repeat(15);
-            self.paragraph(&format!("{indent}not judged: "), &indent, &format!("{about}{reason}"))?;
+            self.paragraph(&format!("{indent}not judged: "), &indent, &text)?;
         }
         Ok(())
     }

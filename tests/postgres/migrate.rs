@@ -169,6 +169,8 @@ fn a_ledger_that_may_not_be_read_is_undecided_and_never_empty() {
     let mut database = TestDatabase::empty();
     let project = Project::with_migrations(&[ONE, TWO]);
     migrate("up", &project, &database).exits(0);
+    database.session().run("CREATE MATERIALIZED VIEW public.mv AS SELECT 1 AS id");
+    project.register("[[matview]]\nname = \"public.mv\"\nrefresh = \"plain\"");
     let reader = database.role("reader");
     let url = database.url_as(&reader);
     for revoke in ["SELECT 1", "REVOKE USAGE ON SCHEMA public FROM PUBLIC"] {

@@ -126,9 +126,31 @@ fn gates_that_are_asked_for_are_judged_and_no_others() {
 #[test]
 fn a_project_without_migrations_leaves_eg_1_undecided() {
     let database = TestDatabase::empty();
-    let project = Project::new("version = 1\n");
+    database.session().run("CREATE MATERIALIZED VIEW public.mv AS SELECT 1 AS id");
+    let project =
+        Project::new("version = 1\n[[matview]]\nname = \"public.mv\"\nrefresh = \"plain\"\n");
     let report = preflight(&[], &project, &database.url(), 3);
     assert_eq!(verdicts(&report), ["undecided", "pass"]);
+}
+
+#[test]
+fn a_registered_view_that_is_not_there_leaves_eg_4_and_eg_7_undecided() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    database.session().run("DROP MATERIALIZED VIEW public.mv_reconciliation_status CASCADE");
+    let report = preflight(&[], &project, &database.url(), 1);
+    let verdicts = ["EG-3", "EG-4", "EG-7"].map(|gate| verdict(&report, gate));
+    assert_eq!(verdicts, ["fail", "undecided", "undecided"]);
+    for gate in report["gates"].as_array().expect("gates").iter().skip(2) {
+        assert_eq!(gate["reason"], "public.mv_reconciliation_status is not in the database");
+        assert_eq!(gate["unjudged"][0]["subject"]["name"], "public.mv_reconciliation_status");
+    }
+}
+
+#[test]
+fn nothing_registered_and_nothing_there_is_no_pass() {
+    let (database, project) = (TestDatabase::empty(), Project::new("version = 1\n"));
+    let report = preflight(&["--gate", "EG-3"], &project, &database.url(), 3);
+    assert_eq!(verdict(&report, "EG-3"), "undecided");
 }
 
 #[test]

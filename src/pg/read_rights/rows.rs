@@ -95,6 +95,11 @@ pub(super) fn relation(row: &PgRow) -> Result<Relation, sqlx::Error> {
     })
 }
 
+/// Returns the listed tables of which a relation is a partition, child or parent.
+pub(super) fn kin_of(row: &PgRow) -> Result<Vec<Oid>, sqlx::Error> {
+    oids(row, "kin_of")
+}
+
 pub(super) fn function(row: &PgRow) -> Result<FunctionRow, sqlx::Error> {
     let language: String = row.try_get("language")?;
     let settings: Option<Vec<String>> = row.try_get("settings")?;

@@ -3,13 +3,13 @@
 --   setting driftgate.tables lists (a JSON array of [schema, name], local to the
 --   transaction; what does not exist is left out).
 -- Columns: relation, schema (oid), schema_name, name, kind, owner, row_security, forced,
---   security_invoker, column_numbers and columns in step (dropped ones left out; JSON,
---   because the driver takes a column named "NULL" in an array for none), and the grants as
---   three arrays in step; then of_relation, number and grants of each column
---   that has any (a system column's number is negative); then parent_of, schema_name and
---   name of each foreign table among a table's partitions and children, at any depth; then
---   kin_of and kin: the partitions, children and parents of the listed tables, at any depth,
---   since who writes to one of them writes to the table's rows.
+--   security_invoker, kin_of (the listed tables of which it is a partition, child or
+--   parent, at any depth: who writes to it writes to their rows), column_numbers and columns
+--   in step (dropped ones left out; JSON, because the driver takes a column named "NULL" in
+--   an array for none), and the grants as three arrays in step; then of_relation, number and
+--   grants of each column that has any (a system column's number is negative); then
+--   parent_of, schema_name and name of each foreign table among a table's partitions and
+--   children, at any depth.
 --   Columns and grants are null where the setting driftgate.lean is on.
 -- Exclusions: views of a session's own (temporary ones), which nobody else can read.
 -- Versions: 13 to 18; security_invoker is 15+, and keeps the word that was written for
@@ -61,10 +61,14 @@ SELECT c.oid::int8 AS relation, c.relnamespace::int8 AS schema,
        AND EXISTS (SELECT FROM unnest(c.reloptions) o
                     WHERE o ~* '^security_invoker=(t|tr|tru|true|y|ye|yes|on|1)$')
            AS security_invoker,
-       k.column_numbers, k.columns, a.grantees, a.privileges, a.grantors
+       r.kin_of, k.column_numbers, k.columns, a.grantees, a.privileges, a.grantors
   FROM wanted w
   JOIN pg_class c ON c.oid = w.oid AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')
   JOIN pg_namespace n ON n.oid = c.relnamespace
+  LEFT JOIN (SELECT oid, array_agg(root::int8) AS kin_of
+               FROM kin
+              WHERE oid <> root
+              GROUP BY oid) r ON r.oid = c.oid
  CROSS JOIN LATERAL (SELECT array_agg(k.attnum) AS column_numbers,
                             json_agg(k.attname::text) AS columns
                        FROM pg_attribute k
@@ -101,25 +105,3 @@ SELECT a.parent::int8 AS parent_of, n.nspname::text AS schema_name, c.relname::t
   FROM above a
   JOIN pg_class c ON c.oid = a.part
   JOIN pg_namespace n ON n.oid = c.relnamespace;
-
-WITH RECURSIVE named AS MATERIALIZED (
-    SELECT c.oid
-      FROM json_array_elements(
-               coalesce(nullif(current_setting('driftgate.tables', true), ''), '[]')::json) t
-      JOIN pg_namespace n ON n.nspname = t ->> 0
-      JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t ->> 1
-),
-below AS (
-    SELECT n.oid AS root, n.oid FROM named n
-    UNION
-    SELECT b.root, i.inhrelid FROM below b JOIN pg_inherits i ON i.inhparent = b.oid
-),
-above AS (
-    SELECT n.oid AS root, n.oid FROM named n
-    UNION
-    SELECT a.root, i.inhparent FROM above a JOIN pg_inherits i ON i.inhrelid = a.oid
-),
-kin AS MATERIALIZED (
-    SELECT b.root, b.oid FROM below b UNION SELECT a.root, a.oid FROM above a
-)
-SELECT k.root::int8 AS kin_of, k.oid::int8 AS kin FROM kin k WHERE k.oid <> k.root;

@@ -1,0 +1,62 @@
+//! Counting rows by tenant, inside the transaction of the refresh.
+
+use futures_util::TryStreamExt;
+use sqlx::Row;
+
+use super::{Ended, Work};
+use crate::pg::server_error;
+use crate::pg::session::Session;
+use crate::pg::statement::refreshing as statement;
+use crate::refresh::loss::Counted;
+use crate::refresh::{Mode, RefreshError, RefreshOutcome, Safety};
+
+impl Work<'_> {
+    /// Counts, where the class or the caller asks for it; a view that was never filled
+    /// holds nothing.
+    pub(super) async fn count(
+        &mut self,
+        session: &mut Session,
+        safety: Safety,
+        mode: Mode,
+    ) -> Result<Option<Counted>, Ended> {
+        if !safety.counted {
+            return Ok(None);
+        }
+        let mut counted = Counted::default();
+        if mode == Mode::FirstFill {
+            return Ok(Some(counted));
+        }
+        self.go_on()?;
+        self.statement = std::time::Instant::now();
+        let column = self.task.rules.tenant_column.as_ref();
+        let message = statement::count_rows(&self.task.view, column);
+        let mut rows = sqlx::raw_sql(message).fetch(session.connection());
+        loop {
+            match rows.try_next().await {
+                Ok(Some(row)) => {
+                    let count: i64 = row.try_get("rows")?;
+                    counted.rows += count;
+                    counted.tenants.insert(row.try_get("tenant")?, count);
+                }
+                Ok(None) => return Ok(Some(counted)),
+                Err(error) => return Err(self.could_not_count(error)),
+            }
+        }
+    }
+
+    /// A refresh whose loss would not be seen is not begun.
+    fn could_not_count(&self, error: sqlx::Error) -> Ended {
+        if server_error::sqlstate(&error).as_deref() != Some("42501") {
+            return error.into();
+        }
+        let role = &self.endpoint.resolved.target.user;
+        Ended::As(
+            RefreshOutcome::RefusedUnsafe,
+            Some(RefreshError {
+                sqlstate: Some("42501".to_owned()),
+                message: format!("{role} may not read it, so its tenants cannot be counted"),
+                hint: Some(format!("GRANT SELECT ON {} TO {role}", self.task.view)),
+            }),
+        )
+    }
+}

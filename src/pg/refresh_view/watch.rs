@@ -1,0 +1,141 @@
+//! Watching a refresh from a second connection: a convoy of readers behind one that waits
+//! for its lock, and a server that went away without a word.
+
+use std::time::{Duration, Instant};
+
+use sqlx::Row;
+use sqlx::postgres::PgRow;
+
+use super::{Ended, Work};
+use crate::failure::{Failure, FailureKind};
+use crate::pg::session::Session;
+use crate::pg::statement::refreshing as statement;
+use crate::refresh::{Mode, RefreshResult};
+use crate::wording;
+
+/// How often a refresh that may hold up readers is looked at.
+const CONVOY_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often any other is: often enough to notice a server that is gone.
+const ALIVE_PAUSE: Duration = Duration::from_secs(20);
+
+/// How often in a row the server may not answer before it counts as gone.
+const MOST_SILENT: usize = 3;
+
+/// What a watch came to.
+#[derive(Debug)]
+enum Seen {
+    /// Readers queued for too long, and the refresh was cancelled.
+    Convoy,
+    /// The server process is gone, or nothing answers.
+    Gone,
+}
+
+impl Work<'_> {
+    /// Awaits the statement of the refresh, and watches it meanwhile.
+    pub(super) async fn watched(
+        &mut self,
+        refreshing: impl Future<Output = Result<Vec<PgRow>, sqlx::Error>>,
+        mode: Mode,
+        result: &mut RefreshResult,
+    ) -> Result<Vec<PgRow>, Ended> {
+        let mut refreshing = std::pin::pin!(refreshing);
+        let blocks = mode.blocks_readers();
+        let mut watch = if blocks { Some(self.look_out(result).await) } else { None };
+        let seen = tokio::select! {
+            done = &mut refreshing => return Ok(done?),
+            seen = self.watch(watch.as_mut(), blocks) => seen,
+        };
+        match seen {
+            Seen::Convoy => {
+                self.convoy = true;
+                Ok(refreshing.await?)
+            }
+            Seen::Gone => Err(Ended::Lost(
+                Failure::new(FailureKind::Connection, "the server went away").cause(
+                    "its process is gone, or nothing answered for a minute; nothing was committed",
+                ),
+            )),
+        }
+    }
+
+    /// Connects to watch, and says who would delay a refresh that keeps readers out.
+    async fn look_out(&self, result: &mut RefreshResult) -> Result<Session, Failure> {
+        let mut session = Session::connect(self.endpoint).await?;
+        let Some(oid) = self.task.oid else { return Ok(session) };
+        let told = session.rows(statement::readers_of(oid)).await;
+        if let Some(row) = told.ok().as_ref().and_then(|rows| rows.first()) {
+            let readers: i64 = row.try_get("readers").unwrap_or_default();
+            let oldest: Option<f64> = row.try_get("oldest").unwrap_or_default();
+            if let (true, Some(oldest)) = (readers > 0, oldest) {
+                result.notes.push(format!(
+                    "it had to wait for {} of the view, the oldest in a transaction of {}",
+                    wording::plural(usize::try_from(readers).unwrap_or_default(), "user"),
+                    wording::duration(Duration::from_secs_f64(oldest.max(0.0)))
+                ));
+            }
+        }
+        Ok(session)
+    }
+
+    /// Looks until there is something to be seen.
+    async fn watch(
+        &self,
+        session: Option<&mut Result<Session, Failure>>,
+        blocks: bool,
+    ) -> Seen {
+        let mut own = None;
+        let mut session = match session {
+            Some(Ok(session)) => Some(session),
+            _ => None,
+        };
+        let (mut queued_since, mut silent) = (None, 0);
+        loop {
+            tokio::time::sleep(if blocks { CONVOY_PAUSE } else { ALIVE_PAUSE }).await;
+            if session.is_none() {
+                match Session::connect(self.endpoint).await {
+                    Ok(connected) => session = Some(own.insert(connected)),
+                    Err(_) => silent += 1,
+                }
+            }
+            if let Some(watching) = session.as_deref_mut() {
+                let asked =
+                    watching.rows_within(statement::watch(self.pid), Duration::from_secs(10));
+                match asked.await.ok().as_ref().and_then(|rows| rows.first()) {
+                    None => {
+                        silent += 1;
+                        session = None;
+                    }
+                    Some(row) => {
+                        silent = 0;
+                        if !row.try_get("is_there").unwrap_or(true) {
+                            return Seen::Gone;
+                        }
+                        let waits: bool = row.try_get("waits").unwrap_or_default();
+                        let behind: i64 = row.try_get("behind").unwrap_or_default();
+                        queued_since = match (blocks && waits && behind > 0, queued_since) {
+                            (false, _) => None,
+                            (true, None) => Some(Instant::now()),
+                            (true, since) => since,
+                        };
+                    }
+                }
+            }
+            if silent >= MOST_SILENT {
+                return Seen::Gone;
+            }
+            let is_convoy = queued_since.is_some_and(|since: Instant| {
+                since.elapsed() + CONVOY_PAUSE >= self.how.max_convoy
+            });
+            if let (true, Some(watching)) = (is_convoy, session.as_deref_mut()) {
+                let cancelling = statement::cancel_waiting(self.pid);
+                let cancelled = watching.rows_within(cancelling, Duration::from_secs(3)).await;
+                // No row: it has its lock by now, and goes on.
+                if cancelled.is_ok_and(|rows| !rows.is_empty()) {
+                    return Seen::Convoy;
+                }
+                queued_since = None;
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What an error of the server means for a refresh: outcome and hint by SQLSTATE, and a
+//! message that holds no row data.
+
+use super::{RefreshError, RefreshOutcome};
+
+/// What was known when the error came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Around {
+    /// This run was asked to stop.
+    pub asked_to_stop: bool,
+    /// This run cancelled it, because readers queued behind it.
+    pub convoy: bool,
+    /// The statement had run for as long as it may.
+    pub time_is_up: bool,
+}
+
+/// Returns the outcome that an error leads to.
+///
+/// One code stands for a cancel and for a time limit: what this run did decides.
+pub fn outcome(sqlstate: Option<&str>, around: Around) -> RefreshOutcome {
+    match sqlstate {
+        Some("55P03") => RefreshOutcome::LockTimeout,
+        Some("57014") if around.convoy => RefreshOutcome::LockTimeout,
+        Some("57014") if around.asked_to_stop => RefreshOutcome::Cancelled,
+        Some("57014") if around.time_is_up => RefreshOutcome::TimedOut,
+        Some("57014" | "57P01") => RefreshOutcome::Cancelled,
+        Some("25P04") => RefreshOutcome::TimedOut,
+        _ => RefreshOutcome::Failed,
+    }
+}
+
+/// Makes the error of a result from the server's code, message and hint.
+///
+/// A value of a row may stand in the message of a data exception and in that of a
+/// function's own `RAISE`; both are left to the server's log.
+pub fn error(sqlstate: &str, message: &str, hint: Option<&str>, around: Around) -> RefreshError {
+    let may_hold_rows = ["22", "P0", "HV"].iter().any(|class| sqlstate.starts_with(class));
+    let message = match sqlstate {
+        "57014" if around.convoy => "readers queued behind it for too long".to_owned(),
+        _ if may_hold_rows => format!(
+            "{}; the server's log has its message, which may hold row data",
+            condition(sqlstate)
+        ),
+        _ => message.to_owned(),
+    };
+    let hint = own_hint(sqlstate, around)
+        .map(str::to_owned)
+        .or_else(|| hint.filter(|_| !may_hold_rows).map(str::to_owned));
+    RefreshError { sqlstate: Some(sqlstate.to_owned()), message, hint }
+}
+
+fn condition(sqlstate: &str) -> &'static str {
+    match &sqlstate[..2] {
+        "22" => "a value of some row cannot be computed",
+        "HV" => "a foreign server refused",
+        _ => "a function that the query calls raised an error",
+    }
+}
+
+fn own_hint(sqlstate: &str, around: Around) -> Option<&'static str> {
+    Some(match sqlstate {
+        "55P03" => "another session holds a lock on the view or on what it reads; \
+                    `driftgate lock-status` shows who",
+        "57014" if around.convoy => "run it when fewer read, raise --max-convoy, or declare \
+                                     refresh = \"concurrently\"",
+        "57014" if around.time_is_up => "raise --statement-timeout, or see what slows it down",
+        "57014" if around.asked_to_stop => return None,
+        "57014" | "57P01" => "somebody cancelled it on the server",
+        "21000" => "the query gives the same row twice: make it give each row once",
+        "23505" => "the query gives two rows with the same key: mend the query, or the key",
+        "42501" => "`driftgate check-grants` tells which right the owner lacks, or which \
+                    policy binds it",
+        "42P01" | "42883" => "a function that the query calls finds a name by the search path: \
+                              write the name with its schema",
+        "53100" => "the server's disk is full; nothing was changed",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_code_means_what_this_run_did() {
+        let nothing = Around::default();
+        for (around, outcome_) in [
+            (Around { convoy: true, ..nothing }, RefreshOutcome::LockTimeout),
+            (Around { asked_to_stop: true, ..nothing }, RefreshOutcome::Cancelled),
+            (Around { time_is_up: true, ..nothing }, RefreshOutcome::TimedOut),
+            (nothing, RefreshOutcome::Cancelled),
+        ] {
+            assert_eq!(outcome(Some("57014"), around), outcome_);
+        }
+        assert_eq!(outcome(Some("55P03"), nothing), RefreshOutcome::LockTimeout);
+        assert_eq!(outcome(Some("23505"), nothing), RefreshOutcome::Failed);
+        assert_eq!(outcome(None, nothing), RefreshOutcome::Failed);
+    }
+
+    #[test]
+    fn no_message_holds_a_value_of_a_row() {
+        for code in ["22P02", "22003", "P0001", "HV00L"] {
+            let error = error(code, "invalid input: \"secret\"", Some("secret"), Around::default());
+            assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+        }
+        let shown = error("42703", "column x does not exist", Some("try y"), Around::default());
+        assert_eq!(shown.message, "column x does not exist");
+        assert_eq!(shown.hint.as_deref(), Some("try y"));
+    }
+}
