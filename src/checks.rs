@@ -7,12 +7,16 @@ use crate::drift::Comparison;
 use crate::finding::{Evidence, Finding, Location, Severity, Subject, Unjudged};
 use crate::gate::GateId;
 use crate::grants::Grants;
+use crate::history::{History, Records};
 use crate::migrations::MigrationState;
 use crate::registry::{Registry, RegistryEntry};
+use crate::serialization::Serialization;
 use crate::snapshot::Snapshot;
 
 mod concurrent_unfit;
 mod dependency_drift;
+mod lock_key_collision;
+mod lock_not_exclusive;
 mod migration_changed;
 mod migration_failed;
 mod migration_heads;
@@ -20,6 +24,7 @@ mod migration_pending;
 mod migration_unknown;
 mod not_compared;
 mod owner_drift;
+mod pooler_in_between;
 mod prediction_wrong;
 mod query;
 mod read_too_wide;
@@ -33,7 +38,9 @@ mod tenant_rows_lost;
 mod tenant_rows_uncertain;
 mod unique_key_drift;
 mod view_missing;
+mod view_never_refreshed;
 mod view_outside_schemas;
+mod view_stale;
 mod view_unpopulated;
 mod view_unregistered;
 mod write_allowed;
@@ -51,6 +58,10 @@ pub enum Source {
     Migrations,
     /// The registry against the rights.
     Grants,
+    /// The refreshes on record.
+    History,
+    /// The keys of locks, and what two sessions saw.
+    Serialization,
 }
 
 /// One check of the table.
@@ -93,11 +104,16 @@ pub static CHECKS: &[Check] = &[
     write_only_trigger::CHECK,
     write_through_view::CHECK,
     search_path_unsafe::CHECK,
+    lock_not_exclusive::CHECK,
+    lock_key_collision::CHECK,
+    pooler_in_between::CHECK,
     tenant_rows_lost::CHECK,
     tenant_rows_uncertain::CHECK,
     refresh_filtered::CHECK,
     tenant_column_missing::CHECK,
     tenant_read_unfiltered::CHECK,
+    view_stale::CHECK,
+    view_never_refreshed::CHECK,
 ];
 
 /// What was looked at; for what was not, the reason why.
@@ -113,6 +129,12 @@ pub struct Facts<'a> {
     pub migrations: Result<&'a MigrationState, String>,
     /// The registry against the rights.
     pub grants: Result<&'a Grants, String>,
+    /// The refreshes on record.
+    pub history: Result<&'a Records, String>,
+    /// The keys of locks, and what two sessions saw.
+    pub serialization: Result<&'a Serialization, String>,
+    /// Why not every template of the registry is filled in for every tenant.
+    pub not_filled_in: Vec<String>,
     /// The server's clock when it was first looked at; `None`: it was not.
     pub read_at: Option<DateTime<Utc>>,
 }
@@ -128,7 +150,25 @@ impl<'a> Facts<'a> {
             snapshot.as_ref().ok().map(|snapshot| crate::drift::compare(registry, snapshot));
         let read_at = snapshot.as_ref().ok().map(|snapshot| snapshot.server.read_at);
         let grants = Err("the rights were not looked at".to_owned());
-        Self { registry, snapshot, comparison, migrations, grants, read_at }
+        let not_filled_in = Vec::new();
+        let history = Err("the history of refreshes was not looked at".to_owned());
+        Self {
+            registry,
+            snapshot,
+            comparison,
+            migrations,
+            grants,
+            history,
+            serialization: Err("no lock was looked at".to_owned()),
+            not_filled_in,
+            read_at,
+        }
+    }
+
+    /// Adds why not every template of the registry is filled in for every tenant.
+    #[must_use]
+    pub fn without_tenants(self, not_filled_in: Vec<String>) -> Self {
+        Self { not_filled_in, ..self }
     }
 
     /// Adds the rights, with the server's clock when they were read.
@@ -141,6 +181,25 @@ impl<'a> Facts<'a> {
         Self { grants, read_at: self.read_at.or(read_at), ..self }
     }
 
+    /// Adds the refreshes on record.
+    #[must_use]
+    pub fn with_history(self, history: Result<&'a History, String>) -> Self {
+        let history = history.and_then(|history| match history {
+            History::Known(records) => Ok(records),
+            History::Unreadable(reason) => Err(reason.clone()),
+            History::NotInstalled => Err("the history of refreshes is not installed: \
+                                          `driftgate history install` makes it"
+                .to_owned()),
+        });
+        Self { history, ..self }
+    }
+
+    /// Adds the keys of locks, and what two sessions saw.
+    #[must_use]
+    pub fn with_serialization(self, serialization: Result<&'a Serialization, String>) -> Self {
+        Self { serialization, ..self }
+    }
+
     /// Returns why a source was not looked at; `None` when it was.
     fn missing(&self, source: Source) -> Option<&str> {
         match source {
@@ -148,6 +207,8 @@ impl<'a> Facts<'a> {
             Source::Snapshot => self.snapshot.as_ref().err().map(String::as_str),
             Source::Migrations => self.migrations.as_ref().err().map(String::as_str),
             Source::Grants => self.grants.as_ref().err().map(String::as_str),
+            Source::Serialization => self.serialization.as_ref().err().map(String::as_str),
+            Source::History => self.history.as_ref().err().map(String::as_str),
         }
     }
 
@@ -223,9 +284,7 @@ pub fn run(gates: &[GateId], facts: &Facts<'_>) -> Outcome {
             None => (check.run)(check, facts, &mut outcome),
         }
     }
-    if gates.contains(&GateId::Eg3) {
-        not_compared::note_definitions(facts, &mut outcome);
-    }
+    not_compared::note(gates, facts, &mut outcome);
     crate::finding::sort(&mut outcome.findings);
     outcome
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{check_grants, demo, diff_registry, explain, inventory, migrate, preflight};
+use crate::commands::{
+    check_grants, demo, diff_registry, explain, history, inventory, lock_status, migrate, preflight,
+    refresh,
+};
 use crate::gate::FailOn;
 use crate::render::Format;
 
@@ -81,6 +84,36 @@ Examples:
   driftgate check-grants --role refresh_worker --view public.mv_x -v
       one role and one view, with the SQL that shows each finding";
 
+const REFRESH_EXAMPLES: &str = "\
+Examples:
+  driftgate refresh --all --if-stale --jobs 4
+      what is older than its max_staleness, four at a time
+  driftgate refresh public.mv_x --coalesce
+      so that all that is committed now is in it, however many ask at once
+  driftgate refresh --tenant 42
+      the views of one tenant alone";
+
+const LOCK_STATUS_EXAMPLES: &str = "\
+Examples:
+  driftgate lock-status
+      who holds and who waits for the refresh of which view
+  driftgate lock-status --watch
+      the same, again every two seconds, until Ctrl-C
+  driftgate lock-status --release public.mv_x --terminate
+      end the session that holds the view's key, after showing it and asking";
+
+const HISTORY_EXAMPLES: &str = "\
+Examples:
+  driftgate history install --grant-to report_worker
+      make the tables; the registry's workers, and this role, may then use them
+  driftgate history list --failed --since 24h -v
+      what went wrong since yesterday, and why
+  driftgate history prune --older-than 90days
+      remove what is older, and keep the last success of each view
+
+Whoever installs owns the tables: the role of --migration-database-url, where one
+is given.";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   driftgate explain
@@ -132,6 +165,29 @@ pub enum Command {
     /// the right to SET ROLE, and rolls back what it tries.
     #[command(after_help = CHECK_GRANTS_EXAMPLES)]
     CheckGrants(check_grants::Args),
+    /// Refresh views, safely
+    ///
+    /// One transaction for each view, under a lock that keeps every other refresh of it away:
+    /// dependencies first, never in a way that readers wait for unless it is declared so,
+    /// and never where tenants' rows would be lost. Interrupted, it cancels on the server
+    /// and rolls back.
+    #[command(after_help = REFRESH_EXAMPLES)]
+    Refresh(refresh::Args),
+    /// Who holds or waits for which refresh lock, in names
+    ///
+    /// Puts names to the advisory keys of refreshes, whichever scheme made them, and shows
+    /// the locks on the views themselves: who waits behind whom, and what looks stranded.
+    /// Works without a registry, with no right beyond CONNECT, and on a standby. Only
+    /// --release changes anything.
+    #[command(after_help = LOCK_STATUS_EXAMPLES)]
+    LockStatus(lock_status::Args),
+    /// The refreshes on record: install, list and prune
+    ///
+    /// The record is a table in the schema driftgate of the database itself, in which a
+    /// refresh writes its row in its own transaction. Without it everything else works,
+    /// and gate EG-8 is undecided.
+    #[command(subcommand, after_help = HISTORY_EXAMPLES)]
+    History(history::Command),
     /// What a check looks for, why it matters, how to repair it
     ///
     /// Needs neither a registry nor a database.
@@ -147,6 +203,16 @@ pub enum Command {
 }
 
 impl Command {
+    /// Tells whether the command ends by itself what it has begun when it is asked to stop,
+    /// and then tells what was done.
+    pub const fn ends_when_asked(&self) -> bool {
+        match self {
+            Self::Refresh(_) => true,
+            Self::LockStatus(args) => args.watch.is_some(),
+            _ => false,
+        }
+    }
+
     /// Returns the command as it was typed, without its options.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -155,6 +221,9 @@ impl Command {
             Self::Inventory(_) => "inventory",
             Self::DiffRegistry(_) => "diff-registry",
             Self::CheckGrants(_) => "check-grants",
+            Self::LockStatus(_) => "lock-status",
+            Self::Refresh(_) => "refresh",
+            Self::History(command) => command.name(),
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",
         }
@@ -209,7 +278,7 @@ pub struct GlobalArgs {
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub lock_timeout: Option<Duration>,
 
-    /// How long one statement may run; 0 is no limit [default: 5min; none for migrate]
+    /// How long one statement may run; 0 is no limit [default: 5min; none for migrate and refresh]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub statement_timeout: Option<Duration>,
 }

@@ -12,15 +12,21 @@ use crate::pg::session::{Backends, Endpoint, Limits, LockTimeout, StatementTimeo
 use crate::report::{Outcome, ProjectFacts, RunFacts, TargetFacts};
 use crate::settings::{self, Environment, Settings};
 use crate::snapshot::ServerFacts;
+use crate::stop::Stop;
 use crate::target::{Resolved, Target, ThisMachine, Typed};
 
 pub mod check_grants;
 pub mod demo;
 pub mod diff_registry;
 pub mod explain;
+pub mod history;
 pub mod inventory;
+pub mod lock_status;
 pub mod migrate;
 pub mod preflight;
+pub mod refresh;
+mod serialization;
+mod tenants;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -37,6 +43,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// The server processes that work for this run.
     pub backends: Backends,
+    /// Whether the run was asked to stop.
+    pub stop: Stop,
 }
 
 /// The URLs that were typed; `Debug` shows nothing of them.
@@ -78,6 +86,17 @@ impl Context {
     pub fn endpoint(&self) -> Result<Endpoint, Failure> {
         let resolved = Target::resolve_database(self.urls.typed(), &ThisMachine)?;
         Ok(self.endpoint_of(resolved, Some(settings::LOOKING_STATEMENT_TIMEOUT)))
+    }
+
+    /// Returns where and how to reach the database to refresh; a refresh has no limit unless
+    /// one was asked for.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::endpoint`].
+    pub fn refresh_endpoint(&self) -> Result<Endpoint, Failure> {
+        let resolved = Target::resolve_database(self.urls.typed(), &ThisMachine)?;
+        Ok(self.endpoint_of(resolved, None))
     }
 
     /// Returns where and how to reach the database as the role that migrates; its
@@ -188,6 +207,9 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
         Command::Inventory(args) => inventory::run(context, args).await,
         Command::DiffRegistry(args) => diff_registry::run(context, args).await,
         Command::CheckGrants(args) => check_grants::run(context, args).await,
+        Command::LockStatus(args) => lock_status::run(context, args).await,
+        Command::Refresh(args) => refresh::run(context, args).await,
+        Command::History(command) => history::run(context, command).await,
         Command::Explain(args) => explain::run(args),
         Command::Demo(args) => demo::run(context, args).await,
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::ident::QualifiedName;
-use crate::registry::{EntryName, IgnorePattern, NameTemplate, Registry, RegistryEntry};
+use crate::registry::{EntryName, IgnorePattern, Registry, RegistryEntry};
 use crate::snapshot::{Snapshot, ViewState};
 
 /// One view, with what each source says of it; at least one of them has it.
@@ -16,6 +16,9 @@ pub struct ComparedView<'a> {
     pub entry: Option<&'a RegistryEntry>,
     /// The view in the database.
     pub live: Option<&'a ViewState>,
+    /// For a view that is not registered: the entry that would name it, if there were such a
+    /// tenant.
+    pub template: Option<&'a RegistryEntry>,
 }
 
 impl ComparedView<'_> {
@@ -48,10 +51,8 @@ pub struct Comparison<'a> {
     pub ignored: Vec<(&'a QualifiedName, &'a IgnorePattern)>,
     /// Live, unregistered views outside the registry's schemas.
     pub outside: Vec<&'a ViewState>,
-    /// Entries for one view per tenant, which need the list of tenants to be compared.
-    pub per_tenant: Vec<(&'a RegistryEntry, &'a NameTemplate)>,
-    /// Live, unregistered views whose name one of these entries may stand for.
-    pub perhaps_per_tenant: Vec<&'a ViewState>,
+    /// Live, unregistered views that may be one tenant's, where the tenants are not known.
+    pub perhaps_of_a_tenant: Vec<&'a ViewState>,
 }
 
 impl<'a> Comparison<'a> {
@@ -64,37 +65,37 @@ impl<'a> Comparison<'a> {
 /// Compares the registry with what is live.
 ///
 /// A registered view is compared wherever it is. An unregistered one counts only in the
-/// registry's schemas, and only when no pattern ignores it.
+/// registry's schemas, or where a tenant's view would be, and only when no pattern ignores
+/// it. Templates that were not filled in are not compared.
 pub fn compare<'a>(registry: &'a Registry, snapshot: &'a Snapshot) -> Comparison<'a> {
     let mut views: BTreeMap<&QualifiedName, ComparedView<'a>> = BTreeMap::new();
-    let mut per_tenant = Vec::new();
     for entry in &registry.matviews {
-        match &entry.name {
-            EntryName::Fixed(name) => {
-                views.insert(name, ComparedView { name, entry: Some(entry), live: None });
-            }
-            EntryName::PerTenant(template) => per_tenant.push((entry, template)),
+        if let EntryName::Fixed(name) = &entry.name {
+            let view = ComparedView { name, entry: Some(entry), live: None, template: None };
+            views.insert(name, view);
         }
     }
-    let (mut ignored, mut outside, mut perhaps_per_tenant) = (vec![], vec![], vec![]);
+    let has_templates = registry.has_templates();
+    let names = |entries: &'a [RegistryEntry], name: &QualifiedName| {
+        entries.iter().find(|entry| entry.name.may_stand_for(name))
+    };
+    let (mut ignored, mut outside, mut perhaps_of_a_tenant) = (vec![], vec![], vec![]);
     for (name, live) in &snapshot.views {
         if let Some(view) = views.get_mut(name) {
             view.live = Some(live);
         } else if let Some(pattern) = registry.is_ignored(name) {
             ignored.push((name, pattern));
-        } else if per_tenant.iter().any(|(_, template)| template.may_stand_for(name)) {
-            perhaps_per_tenant.push(live);
-        } else if !registry.in_scope(&name.schema) {
-            outside.push(live);
+        } else if has_templates && names(&registry.matviews, name).is_some() {
+            perhaps_of_a_tenant.push(live);
         } else {
-            views.insert(name, ComparedView { name, entry: None, live: Some(live) });
+            let template = names(&registry.templates, name);
+            if template.is_none() && !registry.in_scope(&name.schema) {
+                outside.push(live);
+            } else {
+                let live = Some(live);
+                views.insert(name, ComparedView { name, entry: None, live, template });
+            }
         }
     }
-    Comparison {
-        views: views.into_values().collect(),
-        ignored,
-        outside,
-        per_tenant,
-        perhaps_per_tenant,
-    }
+    Comparison { views: views.into_values().collect(), ignored, outside, perhaps_of_a_tenant }
 }

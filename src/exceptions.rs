@@ -30,9 +30,16 @@ pub fn apply(facts: &Facts<'_>, gates: &[GateId], today: NaiveDate, outcome: &mu
         }
         let about = |slug, message| finding(facts, rules, check.gate, slug, message);
         let what = format!("the exception for {} on {}", rules.check, rules.subject);
-        let was_judged = !outcome.unjudged.iter().any(|(_, unjudged)| {
+        let was_judged = !outcome.unjudged.iter().any(|(gate, unjudged)| {
             let subject = unjudged.subject.as_ref().map(|subject| subject.name.as_str());
-            unjudged.check == Some(check.slug) && subject.is_none_or(|name| name == rules.subject)
+            match (unjudged.check, subject) {
+                (Some(slug), subject) => {
+                    slug == check.slug && subject.is_none_or(|name| name == rules.subject)
+                }
+                // Something of the whole gate was not.
+                (None, None) => *gate == check.gate,
+                (None, Some(_)) => false,
+            }
         });
         match state(rules, today, facts, &outcome.findings) {
             State::Unused if !was_judged => {}

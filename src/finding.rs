@@ -43,6 +43,8 @@ pub enum SubjectKind {
     Role,
     /// A migration file or a row of the ledger.
     Migration,
+    /// A database, as the URL names it.
+    Database,
     /// An `[[exception]]` of the registry.
     Exception,
 }
@@ -75,6 +77,11 @@ impl Subject {
     /// Makes the subject for a role.
     pub fn role(name: &RoleName) -> Self {
         Self { kind: SubjectKind::Role, name: name.to_string() }
+    }
+
+    /// Makes the subject for a database.
+    pub fn database(name: impl Into<String>) -> Self {
+        Self { kind: SubjectKind::Database, name: name.into() }
     }
 
     /// Makes the subject for a migration.

@@ -257,7 +257,7 @@ pub fn multi_tenant(registry: &Registry, rights: &Rights) -> BTreeSet<Oid> {
     registry
         .matviews
         .iter()
-        .filter(|entry| entry.tenant_column.is_some())
+        .filter(|entry| entry.is_shared())
         .filter_map(|entry| rights.relation_named(entry.name.fixed()?))
         .collect()
 }
@@ -323,7 +323,10 @@ pub fn worth_counting(
         .safety
         .iter()
         .filter(|view| matches!(view.safety.class, SafetyClass::Rls | SafetyClass::Setting))
-        .filter_map(|view| Some((view, registry.entry(&view.view)?.tenant_column.clone()?)))
+        .filter_map(|view| {
+            let entry = registry.entry(&view.view).filter(|entry| entry.is_shared())?;
+            Some((view, entry.tenant_column.clone()?))
+        })
         .filter(|(view, column)| view.columns.contains(column))
         .enumerate()
         .map(|(at, (view, column))| {

@@ -8,7 +8,20 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::ident::{QualifiedName, RoleName};
+use crate::refresh::RefreshOutcome;
 use crate::snapshot::ServerFacts;
+
+/// The outcomes of a refresh that was tried and did not succeed, or was refused; a refresh
+/// that was skipped is none of them.
+pub const FAILED: [RefreshOutcome; 7] = [
+    RefreshOutcome::LockTimeout,
+    RefreshOutcome::TimedOut,
+    RefreshOutcome::RefusedUnsafe,
+    RefreshOutcome::RefusedUnfit,
+    RefreshOutcome::RolledBack,
+    RefreshOutcome::Cancelled,
+    RefreshOutcome::Failed,
+];
 
 /// What is on record, or why nothing is known.
 #[derive(Debug, Clone, PartialEq)]

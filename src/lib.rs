@@ -37,10 +37,12 @@ pub mod gate; // findings into verdicts
 pub mod grants; // registry against rights
 pub mod history; // the refreshes on record
 pub mod judgement; // from facts to verdicts
+pub mod lock_status; // who holds and who waits for which lock
 pub mod order; // dependencies and cycles
 pub mod protection; // what roles can write and read, by which ways in
 pub mod refresh; // what is refreshed, in which order, and what came of it
 pub mod refreshability; // who can refresh what, and what stands in the way
+pub mod serialization; // whether refreshes keep each other out
 pub mod tenant_safety; // what a refresh does to tenants' rows
 
 // The commands and what they say

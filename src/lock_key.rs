@@ -53,7 +53,7 @@ impl LockKey {
         lock_name: Option<&str>,
         tenant: Option<&str>,
     ) -> Self {
-        Self::with_suffix(scheme, view, lock_name, tenant, ":waiting")
+        Self::with_suffix(scheme, view, lock_name, tenant, WAITING)
     }
 
     fn with_suffix(
@@ -63,27 +63,26 @@ impl LockKey {
         tenant: Option<&str>,
         suffix: &str,
     ) -> Self {
-        let tenant = tenant.map(normal_tenant);
-        let bare = lock_name.unwrap_or_else(|| view.name.as_str());
-        let global = tenant.as_deref().unwrap_or("GLOBAL");
+        let texts = texts(scheme, view, lock_name, tenant, suffix);
         match scheme {
-            LockScheme::Int32 => {
-                let text = format!("matview_refresh:{bare}:{global}{suffix}");
-                Self::One([i64::from(int32(&text))])
-            }
-            LockScheme::Int32Pair => Self::Two([
-                int32(&format!("view:{bare}")),
-                int32(&format!("tenant:{global}{suffix}")),
-            ]),
-            LockScheme::Int64 => {
-                let qualified = match lock_name {
-                    Some(name) => name.to_owned(),
-                    None => format!("{}.{}", view.schema.as_str(), view.name.as_str()),
-                };
-                let tenant = tenant.as_deref().unwrap_or("*");
-                Self::One([int64(&format!("driftgate:{qualified}:{tenant}{suffix}"))])
-            }
+            LockScheme::Int32 => Self::One([i64::from(int32(&texts.0))]),
+            LockScheme::Int32Pair => Self::Two([int32(&texts.0), int32(&texts.1)]),
+            LockScheme::Int64 => Self::One([int64(&texts.0)]),
         }
+    }
+
+    /// Returns the texts whose digests make a key: two for a pair, else one. The parameters
+    /// are those of [`LockKey::of`]; `is_waiting` tells a key of [`LockKey::waiting`].
+    pub fn texts_of(
+        scheme: LockScheme,
+        view: &QualifiedName,
+        lock_name: Option<&str>,
+        tenant: Option<&str>,
+        is_waiting: bool,
+    ) -> Vec<String> {
+        let suffix = if is_waiting { WAITING } else { "" };
+        let (first, second) = texts(scheme, view, lock_name, tenant, suffix);
+        [first, second].into_iter().filter(|text| !text.is_empty()).collect()
     }
 
     /// Returns where the key shows up in `pg_locks`.
@@ -117,6 +116,37 @@ pub fn normal_tenant(tenant: &str) -> String {
     match uuid::Uuid::try_parse(tenant) {
         Ok(uuid) => uuid.hyphenated().to_string(),
         Err(_) => tenant.to_owned(),
+    }
+}
+
+/// What the text ends in whose key is that of the one that waits.
+const WAITING: &str = ":waiting";
+
+/// Returns the texts that are digested; the second is empty but for a pair.
+fn texts(
+    scheme: LockScheme,
+    view: &QualifiedName,
+    lock_name: Option<&str>,
+    tenant: Option<&str>,
+    suffix: &str,
+) -> (String, String) {
+    let tenant = tenant.map(normal_tenant);
+    let bare = lock_name.unwrap_or_else(|| view.name.as_str());
+    let global = tenant.as_deref().unwrap_or("GLOBAL");
+    match scheme {
+        LockScheme::Int32 => (format!("matview_refresh:{bare}:{global}{suffix}"), String::new()),
+        LockScheme::Int32Pair => (format!("view:{bare}"), format!("tenant:{global}{suffix}")),
+        LockScheme::Int64 => {
+            let tenant = tenant.as_deref().unwrap_or("*");
+            let text = match lock_name {
+                Some(name) => format!("driftgate:{name}:{tenant}{suffix}"),
+                None => {
+                    let (schema, name) = (view.schema.as_str(), view.name.as_str());
+                    format!("driftgate:{schema}.{name}:{tenant}{suffix}")
+                }
+            };
+            (text, String::new())
+        }
     }
 }
 

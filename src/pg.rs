@@ -4,16 +4,18 @@ pub mod apply_migrations;
 pub mod count_tenants;
 pub mod history;
 pub mod ledger;
+pub mod look_ahead; // what stands in the way of a plan
 pub mod migration_files;
+pub mod prove_exclusion;
 pub mod prove_refresh;
 pub mod read_locks;
 pub mod read_rights;
 pub mod read_snapshot;
-pub mod refresh_view; // one refresh, one transaction
-pub mod safety_inputs; // whether what was judged still holds
 pub mod read_tenants;
+pub mod refresh_view; // one refresh, one transaction
 pub mod release_lock;
 pub mod run_script;
+pub mod safety_inputs; // whether what was judged still holds
 pub mod session;
 
 mod read_at_once;

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use clap::Parser;
@@ -18,6 +18,7 @@ use crate::pg::session::Backends;
 use crate::render::{self, Appearance, Detail, Format};
 use crate::report::{Data, Outcome, Report, RunFacts};
 use crate::settings::{Environment, Settings, Streams};
+use crate::stop::{self, Stopper};
 use crate::target::Redactor;
 
 /// Runs the program with its arguments, the program's own name first.
@@ -85,6 +86,7 @@ fn execute(cli: &Cli, settings: Settings, environment: Environment, run: RunFact
                 .into();
         }
     };
+    let (stopper, stop) = stop::pair();
     let context = Context {
         settings,
         urls: Urls::of(&cli.global),
@@ -92,14 +94,22 @@ fn execute(cli: &Cli, settings: Settings, environment: Environment, run: RunFact
         environment,
         directory,
         backends: Backends::default(),
+        stop,
     };
-    let outcome = runtime.block_on(until_done_or_interrupted(&context, &cli.command));
+    let outcome = runtime.block_on(until_done_or_interrupted(&context, &cli.command, &stopper));
     // A name look-up that hangs must not keep the process alive.
     runtime.shutdown_background();
     outcome
 }
 
-async fn until_done_or_interrupted(context: &Context, command: &Command) -> Outcome {
+/// How long a command may take to end what it has begun, once it is asked to stop.
+const GRACE: Duration = Duration::from_millis(3_500);
+
+async fn until_done_or_interrupted(
+    context: &Context,
+    command: &Command,
+    stopper: &Stopper,
+) -> Outcome {
     let signals = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
@@ -117,6 +127,19 @@ async fn until_done_or_interrupted(context: &Context, command: &Command) -> Outc
         _ = terminate.recv() => FailureKind::Terminated,
         _ = hangup.recv() => FailureKind::Terminated,
     };
+    if command.ends_when_asked() {
+        stopper.ask(kind);
+        tokio::select! {
+            outcome = &mut running => {
+                let mut outcome = outcome.unwrap_or_else(Outcome::from);
+                outcome.exit = kind.exit().or(outcome.exit);
+                return outcome;
+            }
+            () = tokio::time::sleep(GRACE) => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    }
     // Nothing goes on from here: the command is not polled again, and what it left running
     // on the server is cancelled on a connection of its own. A second signal ends that.
     let word = if kind == FailureKind::Interrupted { "interrupted" } else { "terminated" };
@@ -189,8 +212,7 @@ fn not_parsed(
         failure = failure.hint(line);
     }
     let outcome = Outcome::from(failure);
-    let report =
-        Report { command: String::new(), run, duration: std::time::Duration::ZERO, outcome };
+    let report = Report { command: String::new(), run, duration: Duration::ZERO, outcome };
     finish(report, Format::Json, plain())
 }
 

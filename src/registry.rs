@@ -63,6 +63,9 @@ pub struct Registry {
     pub schedules: BTreeMap<String, ScheduleRules>,
     /// The views, in the order of the file. Source: `[[matview]]`.
     pub matviews: Vec<RegistryEntry>,
+    /// The entries that [`Registry::expand`] filled in for tenants; they are no longer among
+    /// the views.
+    pub templates: Vec<RegistryEntry>,
     /// Other scheduled work. Source: `[[task]]`.
     pub tasks: Vec<TaskRules>,
     /// Findings that are accepted. Source: `[[exception]]`.

@@ -18,8 +18,11 @@ pub mod check_grants;
 pub mod demo;
 pub mod diff_registry;
 pub mod explain;
+pub mod history;
 pub mod inventory;
+pub mod lock_status;
 pub mod migrate;
+pub mod refresh;
 
 /// The name and version of the report's form; fields are only added within a version.
 pub const SCHEMA: &str = "driftgate.report/1";
@@ -94,8 +97,14 @@ pub enum Data {
     DiffRegistry(diff_registry::DiffRows),
     /// `check-grants`.
     CheckGrants(check_grants::GrantRows),
+    /// `history`.
+    History(history::HistoryRows),
     /// `migrate`.
     Migrate(migrate::MigrateRows),
+    /// `refresh`.
+    Refresh(refresh::RefreshRows),
+    /// `lock-status`.
+    LockStatus(lock_status::LockRows),
     /// `explain`.
     Explain(explain::ExplainRows),
     /// `demo`.

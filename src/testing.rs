@@ -1,8 +1,12 @@
 //! Small makers and assertions for table tests of the pure core.
 
 pub(crate) mod grants;
+mod locks;
+pub(crate) mod history;
 
 use std::path::Path;
+
+pub(crate) use locks::{found_in_locks, locks, sound_locks, unjudged_in_locks};
 
 use chrono::{DateTime, Utc};
 
@@ -13,11 +17,33 @@ use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::migrations::{AppliedMigration, Ledger, MigrationFile, MigrationState};
 use crate::registry::Registry;
 use crate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
+use crate::tenants::Tenant;
 
 /// Reads a registry from its text; the text is right, or the test is wrong.
 pub(crate) fn registry(text: &str) -> Registry {
     Registry::parse(text, "registry.toml", Path::new("."), &[])
         .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+/// Makes the registry of one template, on line 7, filled in for tenants with these slugs; the
+/// id of `acme` is `id-acme`.
+pub(crate) fn registry_of_tenants(template: &str, slugs: &[&str]) -> Registry {
+    let text = format!(
+        "version = 1\n[database]\nschemas = ['public']\n\
+         [tenancy]\nsetting = 'app.tenant'\ntenants = 'TABLE tenants'\n\
+         [[matview]]\nname = '{template}'"
+    );
+    let tenants: Vec<Tenant> = slugs.iter().map(|slug| tenant(slug)).collect();
+    let expansion = registry(&text).expand(&tenants);
+    assert_eq!(expansion.mistakes, []);
+    expansion.registry
+}
+
+/// Makes a tenant with a slug.
+pub(crate) fn tenant(slug: &str) -> Tenant {
+    let (id, slug) = (format!("id-{slug}"), slug.to_owned());
+    let columns = [("id".to_owned(), id.clone()), ("slug".to_owned(), slug)].into();
+    Tenant { id, columns }
 }
 
 /// Makes a populated view without indexes, owned by `owner`.
@@ -86,7 +112,7 @@ impl ViewState {
 }
 
 /// Makes a snapshot of these views.
-pub(crate) fn snapshot<const N: usize>(views: [ViewState; N]) -> Snapshot {
+pub(crate) fn snapshot(views: impl IntoIterator<Item = ViewState>) -> Snapshot {
     Snapshot {
         server: ServerFacts {
             database: "app".into(),

@@ -1,6 +1,9 @@
 //! The SQL that lets a reader falsify a finding: short, and pasted into `psql` as it is.
 
 use crate::ident::{QualifiedName, RoleName, literal};
+use crate::lock_key::LockKey;
+use crate::registry::LockScheme;
+use crate::serialization::Taker;
 
 /// Returns the query that shows a view with its owner and whether it is populated.
 ///
@@ -10,6 +13,18 @@ pub(super) fn matview(name: &QualifiedName) -> String {
         "SELECT n.nspname, c.relname, pg_get_userbyid(c.relowner) AS owner, c.relispopulated \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind = 'm' AND n.nspname = {} AND c.relname = {}",
+        literal(name.schema.as_str()),
+        literal(name.name.as_str()),
+    )
+}
+
+/// Returns the query that shows the last successful refresh of a view on record, and how
+/// old its rows are: no row, none is.
+pub(super) fn last_refresh(name: &QualifiedName) -> String {
+    format!(
+        "SELECT as_of, clock_timestamp() - as_of AS age, role_name, run_id \
+         FROM driftgate.refreshes WHERE view_schema = {} AND view_name = {} \
+         AND outcome = 'SUCCESS' ORDER BY finished_at DESC LIMIT 1",
         literal(name.schema.as_str()),
         literal(name.name.as_str()),
     )
@@ -153,5 +168,51 @@ pub(super) fn function_path(signature: &str) -> String {
         "SELECT p.proconfig, p.prosrc FROM pg_proc p \
          WHERE p.oid = {}::regprocedure",
         literal(signature)
+    )
+}
+
+/// Returns the query that makes the keys of two refreshes from their texts: two rows.
+pub(super) fn lock_keys(scheme: LockScheme, takers: [&Taker; 2]) -> String {
+    let (bytes, bits, number) = match scheme {
+        LockScheme::Int32 | LockScheme::Int32Pair => (4, 32, "int4"),
+        LockScheme::Int64 => (8, 64, "int8"),
+    };
+    let key = |column: &str| {
+        format!(
+            "('x' || encode(substring(sha256(convert_to({column}, 'UTF8')) FROM 1 FOR {bytes}), \
+             'hex'))::bit({bits})::{number}"
+        )
+    };
+    let row = |taker: &Taker| {
+        let texts = taker.texts(scheme);
+        let values = std::iter::once(taker.told()).chain(texts).map(|text| literal(&text));
+        format!("({})", values.collect::<Vec<_>>().join(", "))
+    };
+    let (keys, columns) = match scheme {
+        LockScheme::Int32Pair => {
+            (format!("{} AS key_1, {} AS key_2", key("view"), key("tenant")), "view, tenant")
+        }
+        LockScheme::Int32 | LockScheme::Int64 => (format!("{} AS key", key("text")), "text"),
+    };
+    let rows = takers.map(row).join(", ");
+    format!("SELECT name, {keys} FROM (VALUES {rows}) AS takers (name, {columns})")
+}
+
+/// Returns the steps in two sessions that show whether a lock's key keeps one of them out.
+pub(super) fn exclusion(key: LockKey) -> String {
+    let take = format!("SELECT pg_try_advisory_xact_lock({key})");
+    format!(
+        "/* session 1, wants t */ BEGIN; {take}; /* session 2, wants f */ BEGIN; {take}; \
+         /* session 1 */ ROLLBACK; /* session 2, wants t */ {take}; ROLLBACK"
+    )
+}
+
+/// Returns the steps in two sessions that show whether a pooler gives away the process of a
+/// session: without one, each session has one number, and the other session another one.
+pub(super) fn processes() -> String {
+    const PROCESS: &str = "SELECT pg_backend_pid()";
+    format!(
+        "/* session 1 */ {PROCESS}; /* session 2 */ BEGIN; {PROCESS}; \
+         /* session 1, as before */ {PROCESS}; /* session 2 */ ROLLBACK"
     )
 }

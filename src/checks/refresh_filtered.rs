@@ -19,7 +19,8 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
     for view in &grants.safety {
         let Some(entry) = facts.registry.entry(&view.view) else { continue };
-        if entry.tenant_column.is_none() && loses_rows(view) {
+        let holds_no_tenant = entry.tenant_column.is_none() && entry.tenant.is_none();
+        if holds_no_tenant && loses_rows(view) {
             outcome.add(tenant_rows_lost::finding(check, facts, view, entry));
         }
     }

@@ -81,6 +81,20 @@ mod tests {
     }
 
     #[test]
+    fn quiet_for_a_view_of_one_tenant() {
+        let template = "[tenancy]\nsetting = 'app.t'\ntenants = 'TABLE t'\n\
+                        [roles.app]\ntenant_facing = true\n\
+                        [[matview]]\nname = 'public.mv_{slug}'\ntenant_column = 'tenant_id'";
+        let world = world(template)
+            .tenant("acme")
+            .role("app")
+            .role("owner")
+            .matview("public.mv_acme", "owner")
+            .select("public.mv_acme", "app");
+        assert!(found("tenant-read-unfiltered", &world).is_empty());
+    }
+
+    #[test]
     fn undecided_for_a_superuser() {
         let world = world(RULES).superuser("app").matview("public.mv", "app");
         assert!(found("tenant-read-unfiltered", &world).is_empty());

@@ -25,13 +25,13 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
     for view in &grants.missing_views {
         let entry = facts.registry.entry(view);
-        if entry.is_some_and(|entry| entry.tenant_column.is_some()) {
+        if entry.is_some_and(RegistryEntry::is_shared) {
             outcome.cannot_judge(check, Some(Subject::matview(view)), not_there(view));
         }
     }
     for view in &grants.safety {
         let Some(entry) = facts.registry.entry(&view.view) else { continue };
-        if entry.tenant_column.is_some() && loses_rows(view) {
+        if entry.is_shared() && loses_rows(view) {
             outcome.add(finding(check, facts, view, entry));
         }
     }
@@ -164,6 +164,23 @@ mod tests {
         let found = found("tenant-rows-lost", &world);
         assert_eq!(found.len(), 1);
         assert!(found[0].message.contains("public.events as owner"), "{}", found[0].message);
+    }
+
+    /// The registry of one view per tenant.
+    const TEMPLATE: &str = "[tenancy]\nsetting = 'app.t'\ntenants = 'TABLE t'\n\
+                            [[matview]]\nname = 'public.mv_{slug}'\ntenant_column = 'tenant_id'";
+
+    #[test]
+    fn quiet_for_a_view_of_one_tenant() {
+        let world = world(TEMPLATE).tenant("acme").role("owner").role("other");
+        let world = world.secured_table("public.events", "other").matview_on(
+            "public.mv_acme",
+            "owner",
+            "public.events",
+        );
+        for slug in ["tenant-rows-lost", "refresh-filtered", "tenant-rows-uncertain"] {
+            assert!(found(slug, &world).is_empty(), "{slug}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(grants) = &facts.grants else { return };
     for view in &grants.safety {
         let Some(entry) = facts.registry.entry(&view.view) else { continue };
-        if entry.tenant_column.is_none() || view.safety.class != SafetyClass::Opaque {
+        if !entry.is_shared() || view.safety.class != SafetyClass::Opaque {
             continue;
         }
         outcome.add(

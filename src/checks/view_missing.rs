@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::{Check, Facts, Outcome, Source, query};
-use crate::drift::Comparison;
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::registry::RegistryEntry;
 
 pub(super) const CHECK: Check = Check {
     slug: "view-missing",
@@ -17,37 +17,61 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
-    let is_empty = |comparison: &Comparison<'_>| {
-        comparison.views.is_empty() && comparison.per_tenant.is_empty()
-    };
-    if facts.comparison.as_ref().is_some_and(is_empty) {
+    let is_empty = facts.comparison.as_ref().is_some_and(|comparison| comparison.views.is_empty());
+    if is_empty && !facts.registry.has_templates() {
         let reason = "neither the registry nor the database has a view to compare";
         outcome.cannot_judge(check, None, reason);
     }
     for view in facts.comparison.iter().flat_map(|comparison| &comparison.views) {
         let (Some(entry), None) = (view.entry, view.live) else { continue };
-        let remedy = Remedy::says(
-            "deploy the migration that creates it, or find out who dropped it; \
-             whether the migrations create it was not looked for",
-        )
-        .command("driftgate migrate status");
         outcome.add(
             check
                 .finding(
                     Subject::matview(view.name),
-                    format!("{} is registered, but the database does not have it", view.name),
+                    format!(
+                        "{} is registered{}, but the database does not have it",
+                        view.name,
+                        for_tenant(entry)
+                    ),
                 )
-                .evidence(json!({ "view": view.name }), serde_json::Value::Null)
+                .evidence(
+                    json!({ "view": view.name, "tenant": entry.tenant_id() }),
+                    serde_json::Value::Null,
+                )
                 .query(query::exists(view.name))
-                .remedy(remedy)
+                .remedy(remedy(entry))
                 .at(facts.location(entry)),
         );
     }
 }
 
+/// Returns whose view it is, where it is one tenant's.
+fn for_tenant(entry: &RegistryEntry) -> String {
+    match (entry.tenant_id(), &entry.template) {
+        (Some(tenant), Some(template)) => format!(" for tenant {tenant} by {template}"),
+        _ => String::new(),
+    }
+}
+
+fn remedy(entry: &RegistryEntry) -> Remedy {
+    if entry.tenant.is_some() {
+        return Remedy::says(
+            "make it as for the other tenants, or take the tenant out of what the tenants query \
+             lists",
+        );
+    }
+    Remedy::says(
+        "deploy the migration that creates it, or find out who dropped it; whether the migrations \
+         create it was not looked for",
+    )
+    .command("driftgate migrate status")
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::testing::{assert_quiet, found, registry, snapshot, unjudged, view};
+    use crate::testing::{
+        assert_quiet, found, registry, registry_of_tenants, snapshot, unjudged, view,
+    };
 
     #[test]
     fn fires_when_a_registered_view_is_not_live() {
@@ -61,6 +85,16 @@ mod tests {
     #[test]
     fn undecided_when_there_is_nothing_to_compare() {
         assert_eq!(unjudged("view-missing", &registry("version = 1"), &snapshot([])).len(), 1);
+    }
+
+    #[test]
+    fn fires_for_a_tenant_without_its_view() {
+        let registry = registry_of_tenants("tenant_{slug}.mv", &["acme", "beta"]);
+        let found = found("view-missing", &registry, &snapshot([view("tenant_acme.mv")]));
+        assert_eq!(found.len(), 1);
+        let message = &found[0].message;
+        assert!(message.contains("for tenant id-beta by tenant_{slug}.mv"), "{message}");
+        assert_eq!(found[0].location.as_ref().map(|at| at.line), Some(7));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use crate::checks::Facts;
 use std::time::Duration;
 
+use crate::commands::tenants::fill_in;
 use crate::commands::{Context, judge, judged_outcome, target_facts};
 use crate::failure::{Failure, FailureKind};
 use crate::gate::GateId;
@@ -17,6 +18,7 @@ use crate::pg::session::{Endpoint, Limits, LockTimeout, StatementTimeout};
 use crate::project;
 use crate::registry::Registry;
 use crate::report::{Data, Outcome, TargetFacts, check_grants};
+use crate::rights::Rights;
 use crate::snapshot::{Depth, ServerFacts};
 use crate::wording;
 
@@ -82,9 +84,16 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         roles: args.role.iter().cloned().collect(),
         views: args.view.iter().cloned().collect(),
     };
-    let (read, project) =
-        tokio::join!(read(&endpoint, &registry, &chosen), project::facts(&registry.source));
-    let mut read = read;
+    let (filled_in, rights, project) = tokio::join!(
+        fill_in(&endpoint, &registry),
+        read(&endpoint, &registry),
+        project::facts(&registry.source)
+    );
+    let registry = &filled_in.registry;
+    let mut read = match rights {
+        Ok(rights) => compare(&endpoint, registry, rights, &chosen).await,
+        Err(failure) => Err(failure),
+    };
     if let Ok(read) = &read {
         all_are_there(&chosen, &read.grants)?;
     }
@@ -92,23 +101,25 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         prove(&endpoint, &mut read.grants, args.prove_max_size).await?;
     }
     let facts = Facts::new(
-        &registry,
+        registry,
         Err("the views were not looked at".to_owned()),
         Err("the migrations were not looked at".to_owned()),
     )
     .with_grants(
         read.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone()),
         read.as_ref().ok().map(|read| read.server.read_at),
-    );
+    )
+    .without_tenants(filled_in.reasons);
     let judgement = judge(context, &[GateId::Eg4, GateId::Eg7], &facts);
     let data = match &read {
-        Ok(read) => Data::CheckGrants(check_grants::rows(&read.grants)),
+        Ok(read) => Data::CheckGrants(check_grants::rows(&read.grants, registry)),
         Err(_) => Data::Nothing {},
     };
     let mut outcome = Outcome::new(data);
     outcome.target = read.as_ref().ok().map(|read| read.target.clone());
     outcome.notes = endpoint.resolved.notes.clone();
-    Ok(judged_outcome(outcome, context, project, judgement, read.err()))
+    let failure = read.err().or(filled_in.failure);
+    Ok(judged_outcome(outcome, context, project, judgement, failure))
 }
 
 /// Makes sure that every view asked for was looked at: a pass over none would be no pass.
@@ -159,8 +170,7 @@ fn told(proof: Proof) -> Proved {
     }
 }
 
-/// Reads the rights, compares them with the registry, and counts whose rows a refresh
-/// would lose.
+/// Reads the rights, those on the tables that the registry's roles must not write included.
 ///
 /// # Errors
 ///
@@ -168,11 +178,24 @@ fn told(proof: Proof) -> Proved {
 pub(super) async fn read(
     endpoint: &Endpoint,
     registry: &Registry,
-    chosen: &Chosen,
-) -> Result<Read, Failure> {
+) -> Result<(Rights, ServerFacts), Failure> {
     let tables: Vec<QualifiedName> =
         registry.roles.values().flat_map(|rules| rules.must_not_write.iter().cloned()).collect();
-    let (rights, server) = read_rights::read_rights(endpoint, Scope::Everything(&tables)).await?;
+    read_rights::read_rights(endpoint, Scope::Everything(&tables)).await
+}
+
+/// Compares rights with the registry, its templates filled in, and counts whose rows a
+/// refresh would lose.
+///
+/// # Errors
+///
+/// When the database cannot be read.
+pub(super) async fn compare(
+    endpoint: &Endpoint,
+    registry: &Registry,
+    (rights, server): (Rights, ServerFacts),
+    chosen: &Chosen,
+) -> Result<Read, Failure> {
     let mut grants = grants::compare(registry, &rights, chosen);
     let wanted = grants::worth_counting(registry, &rights, &grants, &server.role);
     if !wanted.is_empty() {

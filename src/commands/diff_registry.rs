@@ -1,6 +1,7 @@
 //! `diff-registry`: the registry against the database, judged by EG-3.
 
 use crate::checks::Facts;
+use crate::commands::tenants::fill_in;
 use crate::commands::{Context, judge, judged_outcome, target_facts};
 use crate::failure::Failure;
 use crate::gate::GateId;
@@ -23,15 +24,17 @@ pub struct Args {}
 pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let registry = project::load(context)?;
     let endpoint = context.endpoint()?;
-    let (snapshot, project) = tokio::join!(
+    let (filled_in, snapshot, project) = tokio::join!(
+        fill_in(&endpoint, &registry),
         read_snapshot(&endpoint, depth_for(&registry)),
         project::facts(&registry.source)
     );
     let facts = Facts::new(
-        &registry,
+        &filled_in.registry,
         snapshot.as_ref().map_err(|failure| failure.message.clone()),
         Err("the migrations were not looked at".to_owned()),
-    );
+    )
+    .without_tenants(filled_in.reasons);
     let judgement = judge(context, &[GateId::Eg3], &facts);
     let data = match &facts.comparison {
         Some(comparison) => Data::DiffRegistry(diff_registry::rows(comparison)),
@@ -40,7 +43,8 @@ pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::new(data);
     outcome.target = snapshot.as_ref().ok().map(|read| target_facts(&endpoint, &read.server));
     outcome.notes = endpoint.resolved.notes.clone();
-    Ok(judged_outcome(outcome, context, project, judgement, snapshot.err()))
+    let failure = snapshot.err().or(filled_in.failure);
+    Ok(judged_outcome(outcome, context, project, judgement, failure))
 }
 
 /// Returns how much must be read: fingerprints only where an exception is bound to one.

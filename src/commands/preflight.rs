@@ -2,13 +2,17 @@
 
 use crate::checks::Facts;
 use crate::commands::diff_registry::depth_for;
-use crate::commands::{Context, check_grants, judge, judged_outcome, migrate, target_facts};
+use crate::commands::tenants::fill_in;
+use crate::commands::{
+    Context, check_grants, judge, judged_outcome, migrate, serialization, target_facts,
+};
 use crate::failure::{Failure, FailureKind};
 use crate::finding::Unjudged;
 use crate::gate::{self, FailOn, GateId};
 use crate::grants::Chosen;
 use crate::judgement::Judgement;
 use crate::migrations::MigrationState;
+use crate::pg::history::read_history;
 use crate::pg::read_snapshot::read_snapshot;
 use crate::project;
 use crate::registry::Registry;
@@ -16,7 +20,8 @@ use crate::report::{Data, Outcome};
 use crate::snapshot::Snapshot;
 
 /// The gates that this version can judge.
-const BUILT: [GateId; 4] = [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg7];
+const BUILT: [GateId; 6] =
+    [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg6, GateId::Eg7, GateId::Eg8];
 
 /// Run the gates and print one pass/fail report.
 ///
@@ -41,17 +46,32 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let gates = gates(args, &registry);
     let wants = |wanted: &[GateId]| gates.iter().any(|gate| wanted.contains(gate));
     let all = Chosen::default();
-    let (snapshot, migrations, grants, project) = tokio::join!(
+    let (filled_in, snapshot, migrations, rights, history, project) = tokio::join!(
+        fill_in(&endpoint, &registry),
         read_snapshot(&endpoint, depth_for(&registry)),
         when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
-        when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry, &all),),
+        when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry)),
+        when(wants(&[GateId::Eg8]), read_history(&endpoint)),
         project::facts(&registry.source),
     );
+    let grants = match rights {
+        Ok(rights) => check_grants::compare(&endpoint, &filled_in.registry, rights, &all).await,
+        Err(failure) => Err(failure),
+    };
+    // By itself: where a pool stands in between, its sessions shall not wait for the others.
+    let wants_locks = wants(&[GateId::Eg6]) && was_reached(&snapshot);
+    let locks = when(wants_locks, async {
+        Ok(serialization::read(context, &endpoint, &filled_in.registry).await)
+    });
+    let locks = locks.await.map_err(|_| NOT_LOOKED_AT.to_owned());
     let facts = Facts::new(
-        &registry,
+        &filled_in.registry,
         snapshot.as_ref().map_err(|failure| failure.message.clone()),
         migration_state(&snapshot, &migrations),
     )
+    .without_tenants(filled_in.reasons)
+    .with_history(history.as_ref().map_err(|failure| failure.message.clone()))
+    .with_serialization(locks.as_ref().map(|read| &read.serialization).map_err(String::clone))
     .with_grants(
         grants.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone()),
         grants.as_ref().ok().map(|read| read.server.read_at),
@@ -66,8 +86,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     };
     outcome.notes = endpoint.resolved.notes.clone();
     // A registry without migrations is no failure: the gate itself says so.
-    let failure = [snapshot.err(), migrations.err(), grants.err()]
-        .into_iter()
+    let of_locks = locks.ok().and_then(|read| read.failure);
+    let of_others = [migrations.err(), grants.err(), history.err(), filled_in.failure, of_locks];
+    let failure = std::iter::once(snapshot.err())
+        .chain(of_others)
         .flatten()
         .find(|failure| failure.kind != FailureKind::Usage);
     Ok(judged_outcome(outcome, context, project, judgement, failure))
@@ -80,6 +102,13 @@ async fn when<T>(
     reading: impl Future<Output = Result<T, Failure>>,
 ) -> Result<T, Failure> {
     if wanted { reading.await } else { Err(Failure::usage("it was not asked for")) }
+}
+
+const NOT_LOOKED_AT: &str = "the database itself could not be looked at";
+
+/// Tells whether something answered: a server or pooler that refused did.
+fn was_reached(snapshot: &Result<Snapshot, Failure>) -> bool {
+    snapshot.as_ref().err().is_none_or(|failure| failure.sqlstate.is_some())
 }
 
 /// Returns the state of the migrations, where it is that of the database that was looked at.
@@ -95,7 +124,7 @@ fn migration_state<'a>(
         Ok(snapshot) if !snapshot.server.is_same_database(&read.server) => {
             Err(format!("the migration URL names another server or database, {}", read.target.url))
         }
-        Err(_) => Err("the database itself could not be looked at".to_owned()),
+        Err(_) => Err(NOT_LOOKED_AT.to_owned()),
         Ok(_) => Ok(&read.state),
     }
 }

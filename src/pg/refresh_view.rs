@@ -24,7 +24,7 @@ use crate::failure::Failure;
 use crate::refresh::failed::{self, Around};
 use crate::refresh::loss::{self, Counted, Judged};
 use crate::refresh::plan::{mode_for, safety_for};
-use crate::refresh::{Mode, Refusal, RefreshError, RefreshOutcome, RefreshResult, Safety, Task};
+use crate::refresh::{Mode, RefreshError, RefreshOutcome, RefreshResult, Refusal, Safety, Task};
 use crate::registry::RefreshMode;
 use crate::rights::Oid;
 use crate::stop::Stop;
@@ -45,6 +45,8 @@ pub struct How {
     pub coalesce: bool,
     /// How long readers may queue behind a refresh that waits for its lock.
     pub max_convoy: Duration,
+    /// Whether there is a history that this role may read.
+    pub reads_history: bool,
     /// Whether the history takes rows of this role.
     pub writes_history: bool,
     /// The digests of what the safety of each view was judged by.
@@ -78,8 +80,7 @@ impl From<sqlx::Error> for Ended {
 
 impl From<Refusal> for Ended {
     fn from(refusal: Refusal) -> Self {
-        let error =
-            RefreshError { sqlstate: None, message: refusal.reason, hint: refusal.hint };
+        let error = RefreshError { sqlstate: None, message: refusal.reason, hint: refusal.hint };
         Self::As(refusal.outcome, Some(error))
     }
 }
@@ -266,7 +267,7 @@ impl Work<'_> {
     /// Leaves the view alone where somebody has refreshed it meanwhile.
     async fn still_stale(&mut self, session: &mut Session) -> Result<(), Ended> {
         let Some(fresh_for) = self.task.fresh_for else { return Ok(()) };
-        if !self.how.writes_history && self.task.last.is_none() {
+        if !self.how.reads_history {
             return Ok(());
         }
         self.go_on()?;

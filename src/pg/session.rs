@@ -133,9 +133,27 @@ impl Session {
     ///
     /// A connection or timeout failure that names the target; nothing is left open.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, Failure> {
+        let options = connect_options(&endpoint.resolved.target, &endpoint.application_name);
+        Self::connect_by(endpoint, &options).await
+    }
+
+    /// Connects with a setting of the session, which poolers refuse or drop.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::connect`], and where the setting is refused.
+    pub(super) async fn connect_marked(
+        endpoint: &Endpoint,
+        setting: &str,
+        value: &str,
+    ) -> Result<Self, Failure> {
+        let options = connect_options(&endpoint.resolved.target, &endpoint.application_name);
+        Self::connect_by(endpoint, &options.options([(setting, value)])).await
+    }
+
+    async fn connect_by(endpoint: &Endpoint, options: &PgConnectOptions) -> Result<Self, Failure> {
         let (resolved, limits) = (&endpoint.resolved, endpoint.limits);
-        let options = connect_options(&resolved.target, &endpoint.application_name);
-        let connecting = PgConnection::connect_with(&options);
+        let connecting = PgConnection::connect_with(options);
         let connection = match tokio::time::timeout(limits.connect, connecting).await {
             Ok(connected) => {
                 connected.map_err(|error| server_error::connect_failure(&error, resolved))?
@@ -256,7 +274,7 @@ impl Session {
         Ok(self.is_at_work(row.get("pid")))
     }
 
-    fn is_at_work(&self, pid: i32) -> AtWork {
+    pub(super) fn is_at_work(&self, pid: i32) -> AtWork {
         self.endpoint.backends.add(Backend { pid, endpoint: self.endpoint.clone() })
     }
 
@@ -427,7 +445,7 @@ pub(super) fn no_answer() -> sqlx::Error {
     sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "no answer in time"))
 }
 
-fn server_facts(row: &PgRow) -> Result<ServerFacts, sqlx::Error> {
+pub(super) fn server_facts(row: &PgRow) -> Result<ServerFacts, sqlx::Error> {
     let version: String = row.try_get("version")?;
     Ok(ServerFacts {
         database: row.try_get("database")?,

@@ -1,6 +1,8 @@
 //! Statements that are put together at run time: the only place that may vouch for text
 //! which is not a constant. It takes numbers and quoted names, never raw text.
 
+pub(super) mod exclusion;
+pub(super) mod history;
 pub(super) mod locks;
 pub(super) mod refreshing;
 
@@ -175,28 +177,6 @@ pub(super) fn refresh(view: &QualifiedName, mode: RefreshMode) -> AssertSqlSafe<
         RefreshMode::Plain => "",
     };
     AssertSqlSafe(format!("REFRESH MATERIALIZED VIEW {how}{view}"))
-}
-
-/// Returns the statements that open the transaction of an installation, and wait for the
-/// lock that keeps a second one away; it ends with the transaction.
-///
-/// READ COMMITTED is named, whatever the role's default is: what the other one has done
-/// must be seen.
-pub(super) fn begin_install(limits: &Limits, key: i64) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!(
-        "{}; SET LOCAL search_path = ''; SET LOCAL \"TimeZone\" = 'UTC'; \
-         SELECT pg_advisory_xact_lock({key})",
-        begin_migration(limits).0
-    ))
-}
-
-/// Returns the statements that let a role read and add to the history, and no more.
-pub(super) fn grant_history(role: &RoleName) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!(
-        "GRANT USAGE ON SCHEMA driftgate TO {role}; \
-         GRANT SELECT ON driftgate.versions TO {role}; \
-         GRANT SELECT, INSERT ON driftgate.refreshes TO {role}"
-    ))
 }
 
 /// Vouches for a migration of the project: running it as it stands is what was asked for.

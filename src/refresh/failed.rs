@@ -34,9 +34,12 @@ pub fn outcome(sqlstate: Option<&str>, around: Around) -> RefreshOutcome {
 /// A value of a row may stand in the message of a data exception and in that of a
 /// function's own `RAISE`; both are left to the server's log.
 pub fn error(sqlstate: &str, message: &str, hint: Option<&str>, around: Around) -> RefreshError {
-    let may_hold_rows = ["22", "P0", "HV"].iter().any(|class| sqlstate.starts_with(class));
+    // That of a division by zero is the same for every row.
+    let may_hold_rows =
+        sqlstate != "22012" && ["22", "P0", "HV"].iter().any(|class| sqlstate.starts_with(class));
     let message = match sqlstate {
         "57014" if around.convoy => "readers queued behind it for too long".to_owned(),
+        "57014" if around.asked_to_stop => "the run was asked to stop".to_owned(),
         _ if may_hold_rows => format!(
             "{}; the server's log has its message, which may hold row data",
             condition(sqlstate)
@@ -59,19 +62,27 @@ fn condition(sqlstate: &str) -> &'static str {
 
 fn own_hint(sqlstate: &str, around: Around) -> Option<&'static str> {
     Some(match sqlstate {
-        "55P03" => "another session holds a lock on the view or on what it reads; \
-                    `driftgate lock-status` shows who",
-        "57014" if around.convoy => "run it when fewer read, raise --max-convoy, or declare \
-                                     refresh = \"concurrently\"",
+        "55P03" => {
+            "another session holds a lock on the view or on what it reads; \
+                    `driftgate lock-status` shows who"
+        }
+        "57014" if around.convoy => {
+            "run it when fewer read, raise --max-convoy, or declare \
+                                     refresh = \"concurrently\""
+        }
         "57014" if around.time_is_up => "raise --statement-timeout, or see what slows it down",
         "57014" if around.asked_to_stop => return None,
         "57014" | "57P01" => "somebody cancelled it on the server",
         "21000" => "the query gives the same row twice: make it give each row once",
         "23505" => "the query gives two rows with the same key: mend the query, or the key",
-        "42501" => "`driftgate check-grants` tells which right the owner lacks, or which \
-                    policy binds it",
-        "42P01" | "42883" => "a function that the query calls finds a name by the search path: \
-                              write the name with its schema",
+        "42501" => {
+            "`driftgate check-grants` tells which right the owner lacks, or which \
+                    policy binds it"
+        }
+        "42P01" | "42883" => {
+            "a function that the query calls finds a name by the search path: \
+                              write the name with its schema"
+        }
         "53100" => "the server's disk is full; nothing was changed",
         _ => return None,
     })

@@ -120,10 +120,7 @@ mod tests {
         }
         let uuid = "123E4567-E89B-12D3-A456-426614174000";
         let same = counted(&["123e4567-e89b-12d3-a456-426614174000"]);
-        assert_eq!(
-            judge(&same, &same, SafetyClass::Rls, false, Some(uuid)),
-            Judged::Keep(vec![])
-        );
+        assert_eq!(judge(&same, &same, SafetyClass::Rls, false, Some(uuid)), Judged::Keep(vec![]));
     }
 
     #[test]

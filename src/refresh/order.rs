@@ -47,10 +47,7 @@ pub fn order(
     let sorted = toposort(&graph, None).expect("members of cycles were left out");
     Ordered {
         views: sorted.into_iter().map(|node| graph[node].clone()).collect(),
-        cycles: cycles
-            .into_iter()
-            .map(|members| members.into_iter().cloned().collect())
-            .collect(),
+        cycles: cycles.into_iter().map(|members| members.into_iter().cloned().collect()).collect(),
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::order::{Ordered, order};
 use super::select::{Selection, tenant_of};
-use super::{Mode, NamedKey, Plan, Refusal, RefreshOutcome, Safety, SafetyRules, Task};
+use super::{Mode, NamedKey, Plan, RefreshOutcome, Refusal, Safety, SafetyRules, Task};
 use crate::history::{History, LastRefresh};
 use crate::ident::{Identifier, QualifiedName};
 use crate::lock_key::LockKey;
@@ -56,11 +56,8 @@ pub enum Freshness {
 /// Plans the refresh of what was selected.
 pub fn plan(selection: &Selection<'_>, sources: Sources<'_>, options: Options) -> Plan {
     let planner = Planner { selection, sources, options };
-    let entries: BTreeMap<&QualifiedName, &RegistryEntry> = selection
-        .entries
-        .iter()
-        .filter_map(|entry| Some((entry.name.fixed()?, *entry)))
-        .collect();
+    let entries: BTreeMap<&QualifiedName, &RegistryEntry> =
+        selection.entries.iter().filter_map(|entry| Some((entry.name.fixed()?, *entry))).collect();
     let names: BTreeSet<QualifiedName> = entries.keys().map(|name| (*name).clone()).collect();
     let reads = planner.reads(&entries);
     let ordered = order(&names, &reads);
@@ -164,11 +161,7 @@ pub fn safety_for(
 }
 
 /// Says what a refresh would lose, and what to do about it.
-fn loses_rows(
-    view: &QualifiedName,
-    found: Option<&TenantSafety>,
-    class: SafetyClass,
-) -> Refusal {
+fn loses_rows(view: &QualifiedName, found: Option<&TenantSafety>, class: SafetyClass) -> Refusal {
     let upstream = found.and_then(|found| found.because_of.first());
     let filtered = found.map(|found| found.filtered_by.as_slice()).unwrap_or_default();
     let (reason, hint) = match (filtered, upstream) {
@@ -247,9 +240,10 @@ impl Planner<'_> {
         Task {
             view: name.clone(),
             oid: live.map(|live| live.oid),
-            serves: self.selection.serves.filter(|_| {
-                tenant.is_none() && entry.tenant_column.is_some()
-            }),
+            serves: self
+                .selection
+                .serves
+                .filter(|_| tenant.is_none() && entry.tenant_column.is_some()),
             declared: entry.refresh,
             mode: mode.unwrap_or(Mode::Concurrently),
             keys: self.keys(name, entry),
@@ -373,9 +367,9 @@ impl Planner<'_> {
         if self.options.fresh.is_some() {
             let why = match self.sources.history {
                 History::Known(_) => None,
-                History::NotInstalled => Some(
-                    "no history is installed (`driftgate history install`)".to_owned(),
-                ),
+                History::NotInstalled => {
+                    Some("no history is installed (`driftgate history install`)".to_owned())
+                }
                 History::Unreadable(reason) => Some(reason.clone()),
             };
             if let Some(why) = why {

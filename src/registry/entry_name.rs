@@ -54,7 +54,7 @@ pub enum EntryNameError {
 /// Why a template cannot be filled in for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
-    /// The tenants query has no such column, or it is null.
+    /// The tenants query has no such column, or it is null or empty.
     #[error("the tenants query gives no value for `{{{0}}}`")]
     NoValue(String),
     /// The name would be none, for example because it is too long.
@@ -68,6 +68,14 @@ impl EntryName {
         match self {
             Self::Fixed(name) => Some(name),
             Self::PerTenant(_) => None,
+        }
+    }
+
+    /// Tells whether this is a template that some tenant's values would fill in to a name.
+    pub fn may_stand_for(&self, name: &QualifiedName) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::PerTenant(template) => template.may_stand_for(name),
         }
     }
 
@@ -134,7 +142,8 @@ impl NameTemplate {
     ///
     /// [`ExpandError`] when a column is missing, or when the outcome is no identifier.
     pub fn expand(&self, tenant: &BTreeMap<String, String>) -> Result<QualifiedName, ExpandError> {
-        self.fill(|column| tenant.get(column).map(String::as_str))
+        // Nothing is no value: a name that only the rest of the template makes says no tenant.
+        self.fill(|column| tenant.get(column).map(String::as_str).filter(|value| !value.is_empty()))
     }
 
     fn fill<'v>(
@@ -373,7 +382,7 @@ mod tests {
         assert_eq!(tenant.expand(&row(&[("slug", "a")])), Err(ExpandError::NoValue("id".into())));
         assert_eq!(
             tenant.expand(&row(&[("slug", ""), ("id", "1")])),
-            Err(ExpandError::Name(IdentError::Empty))
+            Err(ExpandError::NoValue("slug".into()))
         );
         let long = "x".repeat(64);
         assert_eq!(

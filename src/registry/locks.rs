@@ -7,7 +7,7 @@ use super::section::Section;
 /// How the key of a refresh's advisory lock is made from the view and the tenant.
 ///
 /// Source: `scheme` of `[locks]`. All programs that refresh the same views must agree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LockScheme {
     /// Four bytes of one digest, widened to one bigint.

@@ -52,6 +52,24 @@ pub struct RegistryEntry {
     pub template: Option<EntryName>,
 }
 
+impl RegistryEntry {
+    /// Returns the id of the tenant whose own view it is.
+    pub fn tenant_id(&self) -> Option<&str> {
+        self.tenant.as_ref().map(|tenant| tenant.id.as_str())
+    }
+
+    /// Returns the template that was filled in, as the registry spells it.
+    pub fn template_spelling(&self) -> Option<String> {
+        self.template.as_ref().map(ToString::to_string)
+    }
+
+    /// Tells whether the view holds several tenants' rows: it has a column that says whose,
+    /// and is not one tenant's own.
+    pub fn is_shared(&self) -> bool {
+        self.tenant_column.is_some() && self.tenant.is_none()
+    }
+}
+
 /// How a view is refreshed.
 ///
 /// Source: `refresh` of a `[[matview]]`.

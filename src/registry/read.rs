@@ -72,6 +72,7 @@ pub(super) fn read(
         roles: roles.unwrap_or_default(),
         schedules,
         matviews,
+        templates: Vec::new(),
         tasks,
         exceptions,
         required_gates,
@@ -186,10 +187,7 @@ impl Names<'_> {
     /// Tells whether a tenant may give a view of that name; which tenants there are is known
     /// to the database alone.
     fn may_be_of_one_tenant(&self, name: &QualifiedName) -> bool {
-        self.entries.iter().any(|entry| match &entry.name {
-            EntryName::Fixed(_) => false,
-            EntryName::PerTenant(template) => template.may_stand_for(name),
-        })
+        self.entries.iter().any(|entry| entry.name.may_stand_for(name))
     }
 }
 

@@ -12,11 +12,15 @@ use crate::render::{Appearance, Detail};
 use crate::report::{Data, Report};
 use crate::wording::{plural, printable, wrapped};
 
+mod alike;
 mod check_grants;
 mod diff_registry;
 mod explain;
+mod history;
 mod inventory;
+mod lock_status;
 mod migrate;
+mod refresh;
 mod table;
 
 /// Where the text goes, and how it looks.
@@ -43,6 +47,9 @@ pub(super) fn render(
         Data::DiffRegistry(rows) => diff_registry::render(rows, &mut page)?,
         Data::Explain(rows) => explain::render(rows, &mut page)?,
         Data::CheckGrants(rows) => check_grants::render(rows, &mut page)?,
+        Data::LockStatus(rows) => lock_status::render(rows, &mut page)?,
+        Data::Refresh(rows) => refresh::render(rows, outcome.exit, &mut page)?,
+        Data::History(rows) => history::render(rows, &mut page)?,
         Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,
     }
     for finding in outcome.findings.iter().filter(|_| !is_quiet) {
@@ -50,6 +57,17 @@ pub(super) fn render(
     }
     page.gates(&outcome.gates)?;
     page.conclusion(report)
+}
+
+/// How many reasons, and how many subjects of each, are listed of what was not judged: a
+/// list of tenants may be long, and it says the same of each.
+const MOST_UNJUDGED: usize = 10;
+
+fn first_of(subjects: &[&str]) -> String {
+    match subjects.len().checked_sub(MOST_UNJUDGED) {
+        None | Some(0) => subjects.join(", "),
+        Some(further) => format!("{} and {further} more", subjects[..MOST_UNJUDGED].join(", ")),
+    }
 }
 
 impl Page<'_> {
@@ -181,17 +199,24 @@ impl Page<'_> {
                 None => reasons.push((&one.reason, subject.into_iter().collect())),
             }
         }
-        for (reason, subjects) in reasons {
+        let further = reasons.len().saturating_sub(MOST_UNJUDGED);
+        for (reason, subjects) in reasons.into_iter().take(MOST_UNJUDGED) {
             let reason = if gate.reason.contains(reason) { "" } else { reason };
             let separator = if subjects.is_empty() || reason.is_empty() { "" } else { ": " };
-            let text = format!("{}{separator}{reason}", subjects.join(", "));
-            if text.is_empty() {
-                continue;
+            let text = format!("{}{separator}{reason}", first_of(&subjects));
+            if !text.is_empty() {
+                self.not_judged(&text)?;
             }
-            let indent = " ".repeat(15);
-            self.paragraph(&format!("{indent}not judged: "), &indent, &text)?;
         }
-        Ok(())
+        match further {
+            0 => Ok(()),
+            further => self.not_judged(&format!("{further} more; --format json lists them")),
+        }
+    }
+
+    fn not_judged(&mut self, text: &str) -> io::Result<()> {
+        let indent = " ".repeat(15);
+        self.paragraph(&format!("{indent}not judged: "), &indent, text)
     }
 
     fn conclusion(&mut self, report: &Report) -> io::Result<()> {

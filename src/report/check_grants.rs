@@ -3,9 +3,10 @@
 
 use serde::Serialize;
 
-use crate::grants::{Grants, Proved};
+use crate::grants::{Grants, Proved, RoleRefreshes, ViewSafety};
 use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::refreshability::Via;
+use crate::registry::{Registry, RegistryEntry};
 
 /// What `check-grants` found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +26,8 @@ pub struct RefreshabilityRow {
     pub role: RoleName,
     /// The view.
     pub view: QualifiedName,
+    /// The tenant whose own view it is; `None`: it is not one tenant's.
+    pub tenant: Option<String>,
     /// Whether the registry says that it must.
     pub required: bool,
     /// Whether it can, as it is now; `None`: cannot be told.
@@ -80,6 +83,11 @@ pub struct ProtectionRow {
 pub struct SafetyRow {
     /// The view.
     pub view: QualifiedName,
+    /// The tenant whose own view it is; `None`: it is not one tenant's.
+    pub tenant: Option<String>,
+    /// The entry that it is one of several views of, for a reader's sake.
+    #[serde(skip)]
+    pub template: Option<String>,
     /// `clear`, `rls`, `setting` or `opaque`.
     pub verdict: &'static str,
     /// The tables whose rows row-level security would hide from the refresh.
@@ -109,10 +117,11 @@ pub struct FilteredByRow {
     pub policies: Vec<Identifier>,
 }
 
-/// Returns the rows for what was compared.
-pub fn rows(grants: &Grants) -> GrantRows {
+/// Returns the rows for what was compared with a registry.
+pub fn rows(grants: &Grants, registry: &Registry) -> GrantRows {
+    let refreshability = |refreshes| refreshability_row(refreshes, registry);
     GrantRows {
-        refreshability: grants.refreshes.iter().map(refreshability_row).collect(),
+        refreshability: grants.refreshes.iter().map(refreshability).collect(),
         protection: grants
             .protection
             .iter()
@@ -125,15 +134,17 @@ pub fn rows(grants: &Grants) -> GrantRows {
                 sidestep: one.sidestep.clone(),
             })
             .collect(),
-        tenant_safety: grants.safety.iter().map(safety_row).collect(),
+        tenant_safety: grants.safety.iter().map(|view| safety_row(view, registry)).collect(),
     }
 }
 
-fn refreshability_row(refreshes: &crate::grants::RoleRefreshes) -> RefreshabilityRow {
+fn refreshability_row(refreshes: &RoleRefreshes, registry: &Registry) -> RefreshabilityRow {
     let judged = &refreshes.judged;
+    let entry = registry.entry(&judged.view);
     RefreshabilityRow {
         role: judged.role.clone(),
         view: judged.view.clone(),
+        tenant: entry.and_then(RegistryEntry::tenant_id).map(str::to_owned),
         required: refreshes.required,
         can_refresh: judged.can_refresh,
         via: judged.via,
@@ -155,10 +166,13 @@ fn refreshability_row(refreshes: &crate::grants::RoleRefreshes) -> Refreshabilit
     }
 }
 
-fn safety_row(view: &crate::grants::ViewSafety) -> SafetyRow {
+fn safety_row(view: &ViewSafety, registry: &Registry) -> SafetyRow {
     let safety = &view.safety;
+    let entry = registry.entry(&view.view);
     SafetyRow {
         view: view.view.clone(),
+        tenant: entry.and_then(RegistryEntry::tenant_id).map(str::to_owned),
+        template: entry.and_then(RegistryEntry::template_spelling),
         verdict: safety.class.word(),
         filtered_by: safety
             .filtered_by

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::drift::Comparison;
 use crate::ident::QualifiedName;
+use crate::registry::RegistryEntry;
 use crate::report::Ignored;
 
 /// What `diff-registry` found.
@@ -20,6 +21,11 @@ pub struct DiffRows {
 pub struct DiffRow {
     /// Schema and name.
     pub name: QualifiedName,
+    /// The tenant whose own view it is; `None`: it is not one tenant's, or nobody's.
+    pub tenant: Option<String>,
+    /// The entry that it is one of several views of, for a reader's sake.
+    #[serde(skip)]
+    pub template: Option<String>,
     /// Whether the registry declares it.
     pub registry: bool,
     /// Whether the migrations build it; `None`: not looked.
@@ -42,6 +48,11 @@ pub fn rows(comparison: &Comparison<'_>) -> DiffRows {
             .iter()
             .map(|view| DiffRow {
                 name: view.name.clone(),
+                tenant: view.entry.and_then(RegistryEntry::tenant_id).map(str::to_owned),
+                template: match view.template {
+                    Some(entry) => Some(entry.name.to_string()),
+                    None => view.entry.and_then(RegistryEntry::template_spelling),
+                },
                 registry: view.entry.is_some(),
                 migrations: None,
                 live: view.live.is_some(),

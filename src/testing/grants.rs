@@ -11,12 +11,14 @@ use crate::rights::{
     Function, Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights,
     Role, Rule, Schema, Trigger,
 };
+use crate::tenants::Tenant;
 
 /// A registry and the rights that it is compared with.
 pub(crate) struct World {
     registry: String,
     rights: Rights,
     proved: Option<Proved>,
+    tenants: Vec<Tenant>,
 }
 
 /// Makes a world with a registry, everything after `version = 1`.
@@ -31,10 +33,21 @@ pub(crate) fn world(registry: &str) -> World {
     };
     rights.schemas.insert(2, public);
     rights.database_grants.push(everybody(Privilege::Temporary));
-    World { registry: format!("version = 1\n{registry}"), rights, proved: None }
+    World {
+        registry: format!("version = 1\n{registry}"),
+        rights,
+        proved: None,
+        tenants: Vec::new(),
+    }
 }
 
 impl World {
+    /// Fills the registry's templates in for a tenant of this slug.
+    pub(crate) fn tenant(mut self, slug: &str) -> Self {
+        self.tenants.push(super::tenant(slug));
+        self
+    }
+
     /// Lets every refresh have been tried, with this end.
     pub(crate) fn proved(mut self, proved: Proved) -> Self {
         self.proved = Some(proved);
@@ -222,7 +235,7 @@ impl World {
     }
 
     fn judged<T>(&self, take: impl FnOnce(checks::Outcome) -> T) -> T {
-        let registry = super::registry(&self.registry);
+        let registry = super::registry(&self.registry).expand(&self.tenants).registry;
         let rights = self.rights.clone().indexed();
         let mut grants = grants::compare(&registry, &rights, &Chosen::default());
         for refreshes in &mut grants.refreshes {

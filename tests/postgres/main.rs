@@ -23,4 +23,5 @@ mod refreshability;
 mod rights;
 mod search_path;
 mod tenant_safety;
+mod tenant_views;
 mod throwaway;

@@ -5,6 +5,7 @@ pub(crate) mod database;
 pub(crate) mod driftgate;
 pub(crate) mod poll;
 pub(crate) mod project;
+pub(crate) mod round_trips;
 pub(crate) mod server;
 pub(crate) mod session;
 

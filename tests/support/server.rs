@@ -49,9 +49,17 @@ pub(crate) fn url_of(database: &str, role: &str) -> String {
 
 /// Returns the folder of the server's socket.
 pub(crate) fn socket_folder() -> PathBuf {
-    let (_, query) = place_and_query();
-    let folder = query.split('&').find_map(|pair| pair.strip_prefix("host="));
-    PathBuf::from(folder.expect("the server listens on a socket"))
+    PathBuf::from(parameter("host").expect("the server listens on a socket"))
+}
+
+/// Returns the server's socket.
+pub(crate) fn socket_file() -> PathBuf {
+    socket_folder().join(format!(".s.PGSQL.{}", parameter("port").unwrap_or("5432")))
+}
+
+fn parameter(name: &str) -> Option<&'static str> {
+    let pairs = place_and_query().1.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.filter(|(key, _)| *key == name).map(|(_, value)| value).next()
 }
 
 fn place_and_query() -> (&'static str, &'static str) {

@@ -64,7 +64,7 @@ pub async fn install_versions(
     session.prepare_for_writing().await?;
     let _at_work = session.note_backend().await?;
     let limits = session.limits();
-    let begun = session.run(statement::begin_install(&limits, LOCK)).await;
+    let begun = session.run(statement::history::begin_install(&limits, LOCK)).await;
     begun.map_err(|error| is_busy(&session, &error))?;
     let mut installing = Installing { session, role: server.role.clone() };
     let (before, version) = installing.bring_up_to(versions).await?;
@@ -154,8 +154,7 @@ impl Installing {
         if !row.try_get("has_versions").unwrap_or(false) {
             return Ok(found);
         }
-        let asking =
-            sqlx::raw_sql("SELECT max(version)::int4 AS version FROM driftgate.versions");
+        let asking = sqlx::raw_sql("SELECT max(version)::int4 AS version FROM driftgate.versions");
         let version = asking
             .fetch_one(self.session.connection())
             .await
@@ -182,7 +181,7 @@ impl Installing {
                 Some(true) => granted.push(Granted { role: role.clone(), is_new: false }),
                 Some(false) => {
                     let doing = format!("let {role} read and add to the history");
-                    self.run(statement::grant_history(role), &doing).await?;
+                    self.run(statement::history::grant(role), &doing).await?;
                     granted.push(Granted { role: role.clone(), is_new: true });
                 }
             }
@@ -223,8 +222,10 @@ impl Installing {
         ran.map_err(|error| {
             let failure = self.session.failure(&error, doing);
             match server_error::sqlstate(&error).as_deref() {
-                Some("42P07") => failure.hint("the schema driftgate holds a relation of that \
-                                               name that is not ours; move it elsewhere"),
+                Some("42P07") => failure.hint(
+                    "the schema driftgate holds a relation of that \
+                                               name that is not ours; move it elsewhere",
+                ),
                 Some("42501") => failure.hint("install as the owner of the schema driftgate"),
                 _ => failure,
             }

@@ -143,10 +143,7 @@ fn not_taken(row: &sqlx::postgres::PgRow, keys: usize) -> Result<Option<usize>, 
     Ok(None)
 }
 
-fn not_taken_in(
-    rows: &[sqlx::postgres::PgRow],
-    keys: usize,
-) -> Result<Option<usize>, sqlx::Error> {
+fn not_taken_in(rows: &[sqlx::postgres::PgRow], keys: usize) -> Result<Option<usize>, sqlx::Error> {
     let row = rows.last().ok_or_else(|| sqlx::Error::Protocol("no row came".to_owned()))?;
     not_taken(row, keys)
 }

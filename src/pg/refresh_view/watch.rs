@@ -63,7 +63,7 @@ impl Work<'_> {
     async fn look_out(&self, result: &mut RefreshResult) -> Result<Session, Failure> {
         let mut session = Session::connect(self.endpoint).await?;
         let Some(oid) = self.task.oid else { return Ok(session) };
-        let told = session.rows(statement::readers_of(oid)).await;
+        let told = session.rows(statement::readers_of(oid, self.pid)).await;
         if let Some(row) = told.ok().as_ref().and_then(|rows| rows.first()) {
             let readers: i64 = row.try_get("readers").unwrap_or_default();
             let oldest: Option<f64> = row.try_get("oldest").unwrap_or_default();
@@ -79,11 +79,7 @@ impl Work<'_> {
     }
 
     /// Looks until there is something to be seen.
-    async fn watch(
-        &self,
-        session: Option<&mut Result<Session, Failure>>,
-        blocks: bool,
-    ) -> Seen {
+    async fn watch(&self, session: Option<&mut Result<Session, Failure>>, blocks: bool) -> Seen {
         let mut own = None;
         let mut session = match session {
             Some(Ok(session)) => Some(session),

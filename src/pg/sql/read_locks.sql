@@ -14,7 +14,7 @@
 --   locks, which block nobody, and this session.
 -- Versions: 13 to 18.
 SELECT CASE WHEN l.locktype = 'advisory' THEN 'key'
-            WHEN c.relkind = 'm' THEN 'view'
+            WHEN l.locktype = 'relation' AND c.relkind = 'm' THEN 'view'
             ELSE 'wait' END AS kind,
        l.pid, l.mode, l.granted,
        l.classid::int8, l.objid::int8, l.objsubid,
@@ -28,7 +28,8 @@ SELECT CASE WHEN l.locktype = 'advisory' THEN 'key'
  WHERE (l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
         -- Waiting for another transaction to end, which belongs to no database.
         OR (l.database IS NULL AND NOT l.granted))
-   AND (l.locktype = 'advisory' OR c.relkind = 'm' OR NOT l.granted)
+   AND (l.locktype = 'advisory' OR (l.locktype = 'relation' AND c.relkind = 'm')
+        OR NOT l.granted)
    AND l.mode <> 'SIReadLock'
    AND l.pid IS DISTINCT FROM pg_backend_pid();
 SELECT 'session' AS kind,

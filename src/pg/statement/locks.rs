@@ -5,6 +5,7 @@ use sqlx::AssertSqlSafe;
 
 use super::begin_read_only;
 use crate::lock_key::LockPlace;
+use crate::lock_status::release::Signal;
 use crate::pg::session::{Limits, SearchPath};
 
 /// Returns one message: the one of [`begin_read_only`], queries behind it, and the end.
@@ -16,28 +17,18 @@ pub(in crate::pg) fn read_at_once(
     AssertSqlSafe(format!("{} {queries} ROLLBACK", begin_read_only(limits, path).0))
 }
 
-/// How a session is made to let go of a lock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::pg) enum SignalFunction {
-    Cancel,
-    Terminate,
-}
-
 /// Returns the statement that signals a session, if it is still the one that was shown and
 /// still holds the key; it returns no row where that is no longer so.
 ///
 /// `backend_start` is not told to every role; a session that holds the very key at this
 /// moment is then taken for the one that was shown by its process id.
 pub(in crate::pg) fn signal_holder(
-    function: SignalFunction,
+    signal: Signal,
     place: LockPlace,
     pid: i32,
     backend_start: Option<DateTime<Utc>>,
 ) -> AssertSqlSafe<String> {
-    let function = match function {
-        SignalFunction::Cancel => "pg_cancel_backend",
-        SignalFunction::Terminate => "pg_terminate_backend",
-    };
+    let function = signal.function();
     let start = match backend_start {
         Some(at) => format!("'{}'", at.to_rfc3339_opts(SecondsFormat::Micros, true)),
         None => "NULL".to_owned(),
@@ -64,3 +55,9 @@ fn held(place: LockPlace) -> String {
         place.classid, place.objid, place.objsubid
     )
 }
+
+/// Returns the query that tells whether there is a materialized view of a name: schema and
+/// name are its parameters.
+pub(in crate::pg) const IS_MATVIEW: &str = "SELECT true AS is_there FROM pg_class c \
+     JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE c.relkind = 'm' AND n.nspname = $1 AND c.relname = $2";

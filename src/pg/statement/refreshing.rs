@@ -119,8 +119,7 @@ pub(in crate::pg) fn analyze(view: &QualifiedName, limits: &Limits) -> AssertSql
     ))
 }
 
-/// Returns the query for those who hold or wait for locks on a relation, or hold keys; they
-/// are told apart by `what`.
+/// Returns the query that tells who holds a key.
 pub(in crate::pg) fn holders_of(key: LockKey) -> AssertSqlSafe<String> {
     let place = key.place();
     AssertSqlSafe(format!(
@@ -134,6 +133,12 @@ pub(in crate::pg) fn holders_of(key: LockKey) -> AssertSqlSafe<String> {
         place.objsubid, place.classid, place.objid,
     ))
 }
+
+/// The query for the advisory locks that are held in this database.
+pub(in crate::pg) const KEYS_HELD: &str = "SELECT l.classid::int8 AS classid, \
+    l.objid::int8 AS objid, l.objsubid, l.pid FROM pg_locks l \
+    WHERE l.locktype = 'advisory' AND l.granted \
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
 
 /// Returns the query that tells how a server process stands with its locks on relations:
 /// whether it waits, how many others wait behind it, and whether it is still there.
@@ -158,13 +163,15 @@ pub(in crate::pg) fn cancel_waiting(pid: i32) -> AssertSqlSafe<String> {
 
 /// Returns the query for who would delay a refresh that keeps readers out: the sessions
 /// that use the view now, and the age of their oldest transaction in seconds.
-pub(in crate::pg) fn readers_of(view: u32) -> AssertSqlSafe<String> {
+///
+/// `but` is a server process that does not count: the one that would refresh.
+pub(in crate::pg) fn readers_of(view: u32, but: i32) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "SELECT count(*)::int8 AS readers, \
          extract(epoch FROM max(clock_timestamp() - a.xact_start))::float8 AS oldest, \
          (array_agg(l.pid ORDER BY a.xact_start))[1] AS oldest_pid \
          FROM (SELECT DISTINCT pid FROM pg_locks WHERE locktype = 'relation' \
-               AND relation = {view} AND pid <> pg_backend_pid() \
+               AND relation = {view} AND pid NOT IN (pg_backend_pid(), {but}) \
                AND database = (SELECT oid FROM pg_database \
                                WHERE datname = current_database())) l \
          LEFT JOIN pg_stat_activity a USING (pid)"

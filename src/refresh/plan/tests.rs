@@ -23,11 +23,7 @@ pub(in crate::refresh) fn task(name: &str) -> Task {
         }],
         next_in_line: LockKey::waiting(scheme, &view, None, None),
         settings: BTreeMap::new(),
-        safety: Safety {
-            class: SafetyClass::Clear,
-            guard: true,
-            counted: false,
-        },
+        safety: Safety { class: SafetyClass::Clear, guard: true, counted: false },
         rules: SafetyRules::default(),
         unique_key: None,
         analyze: false,
@@ -76,7 +72,7 @@ fn planned_with<const N: usize>(
     history: &History,
     options: Options,
 ) -> Plan {
-    let registry = registry(text);
+    let registry = registry(&format!("version = 1\n{text}"));
     let snapshot = snapshot(views);
     let safety = BTreeMap::from([(1, found)]);
     let sources = Sources { registry: &registry, snapshot: &snapshot, safety: &safety, history };
@@ -131,8 +127,7 @@ fn an_opaque_view_with_tenants_is_counted_and_a_clear_one_only_when_asked() {
     let keyed = || view("public.mv").unique_on(&["id"]);
     let counted = |class, count| {
         let options = Options { count, ..Options::default() };
-        let plan =
-            planned_with(ONE, [keyed()], of_class(class), &History::NotInstalled, options);
+        let plan = planned_with(ONE, [keyed()], of_class(class), &History::NotInstalled, options);
         plan.tasks[0].safety.counted
     };
     assert!(counted(SafetyClass::Opaque, false));
@@ -200,7 +195,7 @@ fn freshness_without_history_is_not_known_and_said() {
 
 #[test]
 fn a_shared_view_takes_its_own_key_and_those_of_the_tenants_asked_for() {
-    let registry = registry(ONE);
+    let registry = registry(&format!("version = 1\n{ONE}"));
     let snapshot = snapshot([view("public.mv").unique_on(&["id"])]);
     let (safety, history) = (BTreeMap::from([(1, clear())]), History::NotInstalled);
     let sources =

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::Page;
+use super::alike;
 use super::table::{self, Column};
 use crate::ident::{QualifiedName, RoleName};
 use crate::render::Detail;
@@ -98,14 +99,17 @@ fn can(row: &RefreshabilityRow) -> &'static str {
     }
 }
 
-fn tenant_safety(rows: &[SafetyRow], page: &mut Page<'_>) -> io::Result<()> {
+fn tenant_safety<'r>(rows: &'r [SafetyRow], page: &mut Page<'_>) -> io::Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
     let columns =
         [Column::left("VIEW"), Column::left("TENANT SAFETY"), Column::left("READABLE BY")];
-    table::write(page, &columns, rows, |row| {
-        vec![row.view.to_string(), row.verdict.to_owned(), roles(&row.readable_by)]
+    let says = |row: &'r SafetyRow| (row.verdict, &row.readable_by);
+    let lines = alike::lines(rows, |row| row.template.as_deref(), says);
+    table::write(page, &columns, &lines, |line| {
+        let (name, row) = (line.name(|row| row.view.to_string()), line.first());
+        vec![name, row.verdict.to_owned(), roles(&row.readable_by)]
     })?;
     if page.appearance.detail == Detail::Verbose {
         for row in rows.iter().filter(|row| row.verdict != "clear") {

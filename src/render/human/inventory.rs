@@ -1,8 +1,10 @@
 //! `inventory` for a reader: a line a view; with `-v` everything that is known of each.
 
 use std::io;
+use std::time::Duration;
 
 use super::Page;
+use super::alike::{self, Line};
 use super::table::{self, Column};
 use crate::render::Detail;
 use crate::report::inventory::{InventoryRow, InventoryRows};
@@ -21,6 +23,9 @@ pub(super) fn render(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()
         list(rows, page)?;
         page.line("")?;
     }
+    if let Some(reason) = rows.history_missing.as_ref().filter(|_| page.is_verbose()) {
+        page.paragraph("", "  ", &format!("history of refreshes: {reason}"))?;
+    }
     for ignored in &rows.ignored {
         let text = format!("ignored: {} (matches {})", ignored.name, ignored.pattern);
         page.paragraph("", "  ", &text)?;
@@ -28,7 +33,7 @@ pub(super) fn render(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()
     totals(rows, page)
 }
 
-fn list(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
+fn list<'r>(rows: &'r InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
     // A column in which every row says the same is left to the totals.
     let some_unregistered = rows.matviews.iter().any(|row| row.registered == Some(false));
     let mut columns = vec![
@@ -40,18 +45,66 @@ fn list(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
     ];
     columns.push(Column::left("TENANTS"));
     columns.extend(some_unregistered.then_some(Column::left("REGISTRY")));
-    table::write(page, &columns, &rows.matviews, |row| {
+    let some_age = rows.matviews.iter().any(|row| row.last_refresh.is_some());
+    let says = |row: &'r InventoryRow| {
+        (&row.owner, fitness(row), row.tenant_safety.map(SafetyClass::word), row.registered)
+    };
+    let lines = alike::lines(&rows.matviews, |row| row.template.as_deref(), says);
+    let cells = |line: &Line<'_, InventoryRow>| {
+        let row = line.first();
+        let estimates = line.rows().iter().map(|row| row.rows_estimate);
+        let sizes = line.rows().iter().map(|row| row.size_bytes);
         let mut cells = vec![
-            row.name.to_string(),
+            line.name(|row| row.name.to_string()),
             row.owner.to_string(),
-            row.rows_estimate.map_or_else(|| "?".to_owned(), wording::about),
-            row.size_bytes.map_or_else(|| "?".to_owned(), wording::size),
+            estimates.sum::<Option<f64>>().map_or_else(|| "?".to_owned(), wording::about),
+            sizes.sum::<Option<i64>>().map_or_else(|| "?".to_owned(), wording::size),
             fitness(row).to_owned(),
             row.tenant_safety.map_or("?", SafetyClass::word).to_owned(),
         ];
         cells.extend(some_unregistered.then(|| registered(row).to_owned()));
         cells
+    };
+    let mut columns_with_age = columns.clone();
+    columns_with_age.push(Column::right("AGE"));
+    let with_age = |line: &Line<'_, InventoryRow>| {
+        let mut cells = cells(line);
+        cells.push(age_of_all(line.rows()));
+        cells
+    };
+    // The age is left to -v where it alone would break the lines.
+    let has_room = some_age
+        && (table::fits(page, &columns_with_age, &lines, with_age)
+            || !table::fits(page, &columns, &lines, cells));
+    if !has_room {
+        return table::write(page, &columns, &lines, cells);
+    }
+    table::write(page, &columns_with_age, &lines, with_age)?;
+    if rows.matviews.iter().any(|row| row.refreshed_since == Some(true)) {
+        page.line("")?;
+        let text = "AGE with a <: somebody else has refreshed or altered it since the last \
+                    refresh on record, so its rows may be younger.";
+        page.paragraph("", "  ", text)?;
+    }
+    Ok(())
+}
+
+/// Returns the age of the oldest rows; a `<` in front where they may be younger.
+fn age_of_all(rows: &[&InventoryRow]) -> String {
+    let ages = rows.iter().map(|row| Some((row.last_refresh.as_ref()?.age_seconds, row)));
+    let Some(ages) = ages.collect::<Option<Vec<_>>>() else { return "-".to_owned() };
+    let oldest = ages.into_iter().max_by_key(|(age, _)| *age);
+    oldest.map_or_else(String::new, |(seconds, row)| {
+        let sign = if row.refreshed_since == Some(true) { "<" } else { "" };
+        format!("{sign}{}", age(seconds))
     })
+}
+
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        _ => wording::duration(Duration::from_secs(seconds)),
+    }
 }
 
 /// Returns how the view can be refreshed as it is now.
@@ -107,6 +160,7 @@ fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
         ("tenants", row.tenant_safety.map_or("not read", SafetyClass::word).to_owned()),
         ("size", size),
         ("rows", rows),
+        ("rows as of", as_of(row)),
         ("reads", names(&row.depends_on)),
         ("read by", names(&row.dependents)),
     ];
@@ -123,6 +177,25 @@ fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
         page.line(&format!("    sha256:{}", print.sha256))?;
     }
     page.line("")
+}
+
+/// Returns the instant whose rows it holds, as far as that is on record.
+fn as_of(row: &InventoryRow) -> String {
+    let mut text = match &row.last_refresh {
+        None => "not on record".to_owned(),
+        Some(last) => {
+            let took = wording::duration(Duration::from_millis(last.duration_ms));
+            format!("{}, {} ago; that took {took}", last.at, age(last.age_seconds))
+        }
+    };
+    if row.refreshed_since == Some(true) {
+        text += "; refreshed or altered by someone else since";
+    }
+    if let Some(failed) = &row.failed_since {
+        let code = failed.sqlstate.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
+        text += &format!("; the last try ended with {}{code} at {}", failed.outcome, failed.at);
+    }
+    text
 }
 
 fn totals(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()> {

@@ -42,14 +42,8 @@ pub(super) fn write<R>(
     let cells = |row: &R| -> Vec<String> {
         cells(row).into_iter().map(|cell| printable(&cell).into_owned()).collect()
     };
-    let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(cells(row)) {
-            *width = (*width).max(cell.width());
-        }
-    }
-    let gaps = 2 * (columns.len() - 1);
-    let stacked = widths.iter().sum::<usize>() + gaps > page.appearance.width;
+    let widths = widths(columns, rows, cells);
+    let stacked = whole(&widths) > page.appearance.width;
     let shown = if stacked { &columns[1..] } else { columns };
     let shown_widths = if stacked { &widths[1..] } else { &widths[..] };
     if stacked {
@@ -75,6 +69,31 @@ pub(super) fn write<R>(
         }
     }
     Ok(())
+}
+
+/// Tells whether every row fits on one line of the page.
+pub(super) fn fits<R>(
+    page: &Page<'_>,
+    columns: &[Column],
+    rows: &[R],
+    cells: impl Fn(&R) -> Vec<String>,
+) -> bool {
+    whole(&widths(columns, rows, cells)) <= page.appearance.width
+}
+
+fn widths<R>(columns: &[Column], rows: &[R], cells: impl Fn(&R) -> Vec<String>) -> Vec<usize> {
+    let mut widths: Vec<usize> = columns.iter().map(|column| column.title.width()).collect();
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(cells(row)) {
+            *width = (*width).max(printable(&cell).width());
+        }
+    }
+    widths
+}
+
+/// Returns how wide a line of these columns is.
+fn whole(widths: &[usize]) -> usize {
+    widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1)
 }
 
 fn table(columns: &[Column], widths: &[usize], has_header: bool) -> Table {

@@ -1,0 +1,392 @@
+//! `lock-status` for a reader: view by view, who holds and behind them who waits; then the
+//! keys that have no name.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use owo_colors::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::Page;
+use crate::lock_status::decode::key_at;
+use crate::lock_status::mode::LockMode;
+use crate::lock_status::release::{ReleaseOutcome, Signal};
+use crate::lock_status::{Lock, LockStatus, Owner, SessionState, Subject};
+use crate::lock_key::LockKey;
+use crate::report::lock_status::{LockRows, ReleaseRow};
+use crate::wording::{duration, plural, printable, wrapped};
+
+mod foreign;
+
+/// How many readers are listed behind one lock, unless more is asked for.
+const MOST_READERS: usize = 5;
+
+/// How deep the indent of a queue goes; who waits behind whom is also said in words.
+const DEEPEST: usize = 6;
+
+pub(super) fn render(rows: &LockRows, page: &mut Page<'_>) -> io::Result<()> {
+    let status = &rows.status;
+    if rows.release.as_ref().is_none_or(|release| !release.is_shown) {
+        let known = status.locks.partition_point(Lock::is_known);
+        let (known, unknown) = status.locks.split_at(known);
+        for locks in known.chunk_by(|one, other| one.view() == other.view()) {
+            view(status, locks, page)?;
+        }
+        foreign::write(status, unknown, page)?;
+        if rows.release.is_none() {
+            totals(status, known, unknown.len(), page)?;
+        }
+    }
+    match &rows.release {
+        Some(row) => page.paragraph("", "  ", &released(row)),
+        None => Ok(()),
+    }
+}
+
+/// Writes the locks that are about one view.
+fn view(status: &LockStatus, locks: &[Lock], page: &mut Page<'_>) -> io::Result<()> {
+    let Some(name) = locks.first().and_then(Lock::view) else { return Ok(()) };
+    page.line(&name.to_string())?;
+    let mut described = HashSet::new();
+    for locks in locks.chunk_by(is_about_the_same) {
+        let mut queue = Queue { status, locks, written: HashSet::new() };
+        queue.write(&mut described, page)?;
+    }
+    page.line("")
+}
+
+fn is_about_the_same(one: &Lock, other: &Lock) -> bool {
+    match (&one.subject, &other.subject) {
+        (Subject::Key(one, _), Subject::Key(other, _)) => one == other,
+        (Subject::View(one), Subject::View(other)) => one == other,
+        _ => false,
+    }
+}
+
+/// The locks on one thing.
+struct Queue<'s> {
+    status: &'s LockStatus,
+    locks: &'s [Lock],
+    /// The places of the locks that were written.
+    written: HashSet<usize>,
+}
+
+impl<'s> Queue<'s> {
+    /// Writes holders, and below each those that wait behind it.
+    fn write(&mut self, described: &mut HashSet<Owner>, page: &mut Page<'_>) -> io::Result<()> {
+        let (status, locks) = (self.status, self.locks);
+        let parents = parents(locks);
+        let roots = (0..locks.len()).filter(|at| !parents.contains_key(at));
+        for root in roots {
+            self.branch(root, 0, &parents, described, page)?;
+        }
+        // Whoever waits in a circle is behind nobody that was written.
+        for at in 0..locks.len() {
+            if self.written.insert(at) {
+                lock(status, &locks[at], 1, described, page)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn branch(
+        &mut self,
+        at: usize,
+        depth: usize,
+        parents: &HashMap<usize, usize>,
+        described: &mut HashSet<Owner>,
+        page: &mut Page<'_>,
+    ) -> io::Result<()> {
+        if !self.written.insert(at) {
+            return Ok(());
+        }
+        lock(self.status, &self.locks[at], depth, described, page)?;
+        let behind = (0..self.locks.len()).filter(|child| parents.get(child) == Some(&at));
+        let (mut readers, mut unlisted) = (0, 0);
+        for child in behind.collect::<Vec<_>>() {
+            let is_reader = self.locks[child].mode == LockMode::AccessShare;
+            readers += usize::from(is_reader);
+            if is_reader && readers > MOST_READERS && !page.is_verbose() {
+                self.written.insert(child);
+                unlisted += 1;
+            } else {
+                self.branch(child, depth + 1, parents, described, page)?;
+            }
+        }
+        if unlisted > 0 {
+            let more = plural(unlisted, "more reader");
+            let verb = if unlisted == 1 { "waits" } else { "wait" };
+            page.line(&format!("{}{more} {verb} there; -v lists all", indent(depth + 1)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns for each lock that waits the place of the one that it is written below: of those
+/// in front of it, the one that is last in the line.
+fn parents(locks: &[Lock]) -> HashMap<usize, usize> {
+    let mut place: HashMap<i32, usize> = HashMap::new();
+    for (at, lock) in locks.iter().enumerate() {
+        let pid = if let Owner::Session(pid) = lock.owner { pid } else { 0 };
+        // Who holds one lock and waits for another is in front of others by both.
+        place.insert(pid, at);
+    }
+    let mut parents = HashMap::new();
+    for (at, lock) in locks.iter().enumerate() {
+        let Some(wait) = &lock.wait else { continue };
+        let in_front = wait.blocked_by.iter().filter_map(|pid| place.get(pid).copied());
+        if let Some(parent) = in_front.filter(|parent| *parent != at).max() {
+            parents.insert(at, parent);
+        }
+    }
+    parents
+}
+
+fn indent(depth: usize) -> String {
+    " ".repeat(2 + 2 * depth.min(DEEPEST))
+}
+
+/// Writes one lock: what, by whom, and what there is to say of it.
+fn lock(
+    status: &LockStatus,
+    lock: &Lock,
+    depth: usize,
+    described: &mut HashSet<Owner>,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    let first = indent(depth);
+    let further = format!("{first}    ");
+    page.paragraph(&first, &further, &what(status, lock))?;
+    if described.insert(lock.owner.clone()) {
+        if let Some(session) = status.session_of(lock) {
+            who(session, status.read_at, &further, page)?;
+        }
+    }
+    let Some(advice) = &lock.advice else { return Ok(()) };
+    if let Some(stranded) = &advice.stranded {
+        let style = Style::new().yellow().bold();
+        let (start, rest) = (format!("{further}stranded: "), format!("{further}  "));
+        // Colour takes no columns, so the lines are measured without it.
+        let lines = wrapped(&printable(stranded), &start, &rest, page.appearance.width);
+        let (head, rest) = lines.split_first().expect("a text has a line");
+        let behind = head.trim_start().strip_prefix("stranded").unwrap_or_default();
+        page.styled_line(&further, "stranded", style, behind)?;
+        rest.iter().try_for_each(|line| page.line(line))?;
+    }
+    match &advice.next {
+        Some(next) if next.starts_with("driftgate") => page.line(&format!("{further}$ {next}")),
+        Some(next) => page.line(&format!("{further}{next};")),
+        None => Ok(()),
+    }
+}
+
+/// Returns who does what with a lock, and for how long.
+fn what(status: &LockStatus, lock: &Lock) -> String {
+    let who = match &lock.owner {
+        Owner::Session(pid) => pid.to_string(),
+        Owner::Prepared(prepared) => format!("the prepared transaction '{}'", prepared.gid),
+    };
+    let thing = match (&lock.subject, lock.key_name()) {
+        (Subject::Key(..), Some(name)) => {
+            let tenant = name.tenant.as_ref().map(|tenant| format!(" for tenant {tenant}"));
+            let which = if name.next_in_line { "place of the next in line" } else { "key" };
+            format!("the {which}{} ({})", tenant.unwrap_or_default(), name.scheme.as_str())
+        }
+        _ => format!("the view ({})", lock.mode.word()),
+    };
+    let age = |since: DateTime<Utc>| (status.read_at - since).to_std().unwrap_or_default();
+    let lasting = |since: Option<DateTime<Utc>>| {
+        since.map(|since| format!(" for {}", duration(age(since)))).unwrap_or_default()
+    };
+    let mut text = match &lock.wait {
+        None => {
+            let since = match &lock.owner {
+                Owner::Prepared(prepared) => prepared.at,
+                Owner::Session(_) => status
+                    .session_of(lock)
+                    .and_then(|session| session.details.as_ref())
+                    .and_then(|details| details.xact_start),
+            };
+            format!("{who} holds {thing}{}", lasting(since))
+        }
+        Some(wait) => {
+            let waits = format!("{who} waits for {thing}{}", lasting(wait.since));
+            match behind(&wait.blocked_by) {
+                Some(behind) => format!("{waits}, behind {behind}"),
+                None => waits,
+            }
+        }
+    };
+    let others: Vec<String> = lock.key_names().iter().skip(1).map(ToString::to_string).collect();
+    if !others.is_empty() {
+        text += &format!("; the same number is the key of {}", others.join(", "));
+    }
+    text
+}
+
+/// Returns those in front in words.
+fn behind(pids: &[i32]) -> Option<String> {
+    const MOST: usize = 4;
+    let named: Vec<String> = pids
+        .iter()
+        .take(MOST)
+        .map(|pid| match pid {
+            0 => "a prepared transaction".to_owned(),
+            pid => pid.to_string(),
+        })
+        .collect();
+    match pids.len() {
+        0 => None,
+        count if count > MOST => Some(format!("{} and {} more", named.join(", "), count - MOST)),
+        _ => Some(named.join(", ")),
+    }
+}
+
+/// Writes who a session is, and what it does.
+fn who(
+    session: &SessionState,
+    now: DateTime<Utc>,
+    indent: &str,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    page.paragraph(indent, indent, &identity(session, now))?;
+    if let Some(wait) = &session.waits_elsewhere {
+        let behind = behind(&wait.blocked_by);
+        let behind = behind.map(|behind| format!(", behind {behind}")).unwrap_or_default();
+        page.paragraph(indent, indent, &format!("waits for {}{behind}", wait.what))?;
+    }
+    let Some(details) = &session.details else { return Ok(()) };
+    let Some(query) = &details.query else { return Ok(()) };
+    let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
+    let last = if details.state.as_deref() == Some("active") { "" } else { "last: " };
+    if page.is_verbose() {
+        return page.paragraph(indent, indent, &format!("{last}{query}"));
+    }
+    let room = page.appearance.width.saturating_sub(indent.len()).max(20);
+    page.line(&format!("{indent}{}", shortened(&printable(&format!("{last}{query}")), room)))
+}
+
+/// Returns role, application, client and state of a session, as far as they are told.
+fn identity(session: &SessionState, now: DateTime<Utc>) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(session.user.as_ref().map(ToString::to_string));
+    parts.extend(session.application_name.clone());
+    match &session.details {
+        None => parts.push("state not shown to this role".to_owned()),
+        Some(details) => {
+            parts.extend(details.client_addr.clone());
+            let since = details.state_change.map(|since| (now - since).to_std().unwrap_or_default());
+            parts.extend(details.state.as_ref().map(|state| match since {
+                Some(since) if since >= Duration::from_secs(1) => {
+                    format!("{state} for {}", duration(since))
+                }
+                _ => state.clone(),
+            }));
+        }
+    }
+    parts.join(", ")
+}
+
+/// Returns a text that fits, cut where it does not.
+fn shortened(text: &str, room: usize) -> String {
+    if text.width() <= room {
+        return text.to_owned();
+    }
+    let mut left = room - 1;
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let is_room = width <= left;
+        left = left.saturating_sub(width);
+        is_room
+    };
+    let cut: String = text.chars().take_while(fits).collect();
+    format!("{}…", cut.trim_end())
+}
+
+fn totals(
+    status: &LockStatus,
+    known: &[Lock],
+    foreign: usize,
+    page: &mut Page<'_>,
+) -> io::Result<()> {
+    let readers = match status.readers_not_listed {
+        0 => None,
+        count => Some(format!("{}, whom nobody waits for, not listed", plural(count, "reader"))),
+    };
+    if known.is_empty() && foreign == 0 {
+        let text = "No key of a refresh and no materialized view is held or waited for.";
+        let readers = readers.map(|readers| format!(" ({readers})")).unwrap_or_default();
+        return page.paragraph("", "  ", &format!("{text}{readers}"));
+    }
+    let keys: BTreeSet<_> = known
+        .iter()
+        .filter(|lock| lock.is_held_key())
+        .filter_map(|lock| lock.key_name())
+        .collect();
+    let waiting = known.iter().filter(|lock| lock.wait.is_some()).count();
+    let stranded = known
+        .iter()
+        .filter(|lock| lock.advice.as_ref().is_some_and(|advice| advice.stranded.is_some()))
+        .count();
+    let mut parts = vec![format!("{} held", plural(keys.len(), "key"))];
+    for (count, word) in
+        [(waiting, "waiting"), (stranded, "stranded"), (foreign, "foreign")]
+    {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    }
+    parts.extend(readers);
+    page.paragraph("", "  ", &parts.join(", "))
+}
+
+/// Returns what came of a release.
+fn released(row: &ReleaseRow) -> String {
+    let of = match &row.tenant {
+        Some(tenant) => format!("{} for tenant {tenant}", row.view),
+        None => row.view.to_string(),
+    };
+    let pid = row.pid.unwrap_or_default();
+    let now = behind(&row.held_by).unwrap_or_default();
+    match row.outcome {
+        ReleaseOutcome::NotHeld => format!("Nobody holds the key of {of}; nothing was done."),
+        ReleaseOutcome::Declined => "Nothing was done.".to_owned(),
+        ReleaseOutcome::NotSent => format!("Nothing was done: the key of {of} is still held."),
+        ReleaseOutcome::HolderChanged if row.held_by.is_empty() => format!(
+            "Session {pid} has let go by itself, nothing was sent, and the key of {of} is free."
+        ),
+        ReleaseOutcome::HolderChanged => format!(
+            "Session {pid} has let go by itself, and nothing was sent: the key of {of} is held by \
+             {now} now. Look again before you release that."
+        ),
+        ReleaseOutcome::Free => {
+            let how = match row.signal {
+                Signal::Cancel => "was cancelled",
+                Signal::Terminate => "was ended",
+            };
+            format!("Session {pid} {how}; the key of {of} is free.")
+        }
+        ReleaseOutcome::HeldByAnother => {
+            format!("Session {pid} has let go; the key of {of} is held by {now} now.")
+        }
+        ReleaseOutcome::StillHeld => format!("Session {pid} still holds the key of {of}."),
+    }
+}
+
+/// Returns a key as the server's lock functions take it.
+fn arguments(key: LockKey) -> String {
+    match key {
+        LockKey::One(_) => key.to_string(),
+        LockKey::Two(_) => format!("({key})"),
+    }
+}
+
+/// Returns the key of a lock without a name.
+fn place_of(lock: &Lock) -> Option<String> {
+    match lock.subject {
+        Subject::Key(place, _) => Some(arguments(key_at(place))),
+        Subject::View(_) => None,
+    }
+}
