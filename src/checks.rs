@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::definitions::ComparedViews;
 use crate::drift::Comparison;
 use crate::finding::{Evidence, Finding, Location, Severity, Subject, Unjudged};
 use crate::gate::GateId;
@@ -14,12 +15,16 @@ use crate::serialization::Serialization;
 use crate::snapshot::Snapshot;
 
 mod concurrent_unfit;
+mod definition_drift;
 mod dependency_drift;
 mod lock_key_collision;
 mod lock_not_exclusive;
 mod migration_changed;
+mod migration_cycle;
+mod migration_duplicate;
 mod migration_failed;
-mod migration_heads;
+pub(crate) mod migration_heads;
+mod migration_parent_missing;
 mod migration_pending;
 mod migration_unknown;
 mod not_compared;
@@ -84,6 +89,9 @@ pub struct Check {
 /// Every check, by gate.
 pub static CHECKS: &[Check] = &[
     migration_heads::CHECK,
+    migration_duplicate::CHECK,
+    migration_parent_missing::CHECK,
+    migration_cycle::CHECK,
     migration_pending::CHECK,
     migration_unknown::CHECK,
     migration_changed::CHECK,
@@ -91,6 +99,7 @@ pub static CHECKS: &[Check] = &[
     view_missing::CHECK,
     view_unregistered::CHECK,
     view_unpopulated::CHECK,
+    definition_drift::CHECK,
     owner_drift::CHECK,
     unique_key_drift::CHECK,
     concurrent_unfit::CHECK,
@@ -133,6 +142,8 @@ pub struct Facts<'a> {
     pub history: Result<&'a Records, String>,
     /// The keys of locks, and what two sessions saw.
     pub serialization: Result<&'a Serialization, String>,
+    /// What the views are against the definitions that the registry declares for them.
+    pub definitions: Result<&'a ComparedViews, String>,
     /// Why not every template of the registry is filled in for every tenant.
     pub not_filled_in: Vec<String>,
     /// The server's clock when it was first looked at; `None`: it was not.
@@ -160,9 +171,16 @@ impl<'a> Facts<'a> {
             grants,
             history,
             serialization: Err("no lock was looked at".to_owned()),
+            definitions: Err("definitions were not compared".to_owned()),
             not_filled_in,
             read_at,
         }
+    }
+
+    /// Adds the declared definitions, compared.
+    #[must_use]
+    pub fn with_definitions(self, definitions: Result<&'a ComparedViews, String>) -> Self {
+        Self { definitions, ..self }
     }
 
     /// Adds why not every template of the registry is filled in for every tenant.
@@ -278,13 +296,13 @@ pub fn slugs() -> Vec<&'static str> {
 /// A check whose source was not looked at leaves its gate undecided.
 pub fn run(gates: &[GateId], facts: &Facts<'_>) -> Outcome {
     let mut outcome = Outcome::default();
+    not_compared::note(gates, facts, &mut outcome);
     for check in of_gates(gates) {
         match check.needs.iter().find_map(|source| facts.missing(*source)) {
             Some(reason) => outcome.cannot_judge(check, None, reason.to_owned()),
             None => (check.run)(check, facts, &mut outcome),
         }
     }
-    not_compared::note(gates, facts, &mut outcome);
     crate::finding::sort(&mut outcome.findings);
     outcome
 }

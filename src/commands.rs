@@ -8,6 +8,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gate::{self, GateId};
 use crate::judgement::{self, Judgement};
+use crate::pg::scratch::Scratch;
 use crate::pg::session::{Backends, Endpoint, Limits, LockTimeout, StatementTimeout};
 use crate::report::{Outcome, ProjectFacts, RunFacts, TargetFacts};
 use crate::settings::{self, Environment, Settings};
@@ -16,9 +17,11 @@ use crate::stop::Stop;
 use crate::target::{Resolved, Target, ThisMachine, Typed};
 
 pub mod check_grants;
+mod definitions;
 pub mod demo;
 pub mod diff_registry;
 pub mod explain;
+pub mod fresh;
 pub mod history;
 pub mod inventory;
 pub mod lock_status;
@@ -27,6 +30,7 @@ pub mod preflight;
 pub mod refresh;
 mod serialization;
 mod tenants;
+pub mod verify;
 
 /// What every command works with.
 #[derive(Debug)]
@@ -43,6 +47,8 @@ pub struct Context {
     pub directory: PathBuf,
     /// The server processes that work for this run.
     pub backends: Backends,
+    /// What this run has made on servers that are not its own.
+    pub scratch: Scratch,
     /// Whether the run was asked to stop.
     pub stop: Stop,
 }

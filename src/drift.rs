@@ -33,12 +33,9 @@ impl ComparedView<'_> {
         }
     }
 
-    /// Returns what is known of the definition.
-    pub const fn definition(&self) -> &'static str {
-        match (self.entry, self.live) {
-            (Some(RegistryEntry { definition: Some(_), .. }), Some(_)) => "undecided",
-            _ => "not-compared",
-        }
+    /// Tells whether the registry declares a definition that a live view can be held against.
+    pub fn has_definition(&self) -> bool {
+        self.live.is_some() && self.entry.is_some_and(|entry| entry.definition.is_some())
     }
 }
 

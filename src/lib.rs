@@ -15,6 +15,7 @@ pub mod settings; // flags, environment and defaults, settled
 pub mod stop; // whether the run was asked to stop
 
 // The project and the database
+pub mod fresh; // where a new database comes from
 pub mod ident; // names, validated and quoted
 pub mod lock_key; // which lock keeps which refresh apart
 pub mod migrations; // files against ledger
@@ -29,6 +30,7 @@ pub mod throwaway; // a PostgreSQL of this machine's own
 
 // The comparing and judging
 pub mod checks; // the table of checks
+pub mod definitions; // as the server stores them
 pub mod drift; // registry against database
 pub mod exceptions; // findings accepted until a date
 pub mod explain; // the pages of the checks
@@ -44,6 +46,7 @@ pub mod refresh; // what is refreshed, in which order, and what came of it
 pub mod refreshability; // who can refresh what, and what stands in the way
 pub mod serialization; // whether refreshes keep each other out
 pub mod tenant_safety; // what a refresh does to tenants' rows
+pub mod verify; // what became of each view while a new database was built
 
 // The commands and what they say
 pub mod commands; // one file each

@@ -8,9 +8,10 @@ use std::process::Command;
 use crate::failure::{Failure, FailureKind};
 
 /// The options that carry a URL, with the variables that mean the same.
-const OPTIONS: [(&str, &str); 2] = [
+const OPTIONS: [(&str, &str); 3] = [
     ("--database-url", "DRIFTGATE_DATABASE_URL"),
     ("--migration-database-url", "DRIFTGATE_MIGRATION_DATABASE_URL"),
+    ("--fresh", "DRIFTGATE_FRESH"),
 ];
 
 /// Starts the program anew where an argument holds a password; returns where none does.

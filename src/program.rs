@@ -14,6 +14,7 @@ use crate::cli::{Cli, Command};
 use crate::commands::{self, Context, Urls};
 use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
+use crate::pg::scratch::Scratch;
 use crate::pg::session::Backends;
 use crate::render::{self, Appearance, Detail, Format};
 use crate::report::{Data, Outcome, Report, RunFacts};
@@ -94,6 +95,7 @@ fn execute(cli: &Cli, settings: Settings, environment: Environment, run: RunFact
         environment,
         directory,
         backends: Backends::default(),
+        scratch: Scratch::default(),
         stop,
     };
     let outcome = runtime.block_on(until_done_or_interrupted(&context, &cli.command, &stopper));
@@ -118,7 +120,7 @@ async fn until_done_or_interrupted(
     let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = signals else {
         return Failure::new(FailureKind::Machine, "could not listen for signals").into();
     };
-    let mut running = std::pin::pin!(commands::run(context, command));
+    let mut running = Box::pin(commands::run(context, command));
     let kind = tokio::select! {
         outcome = &mut running => {
             return outcome.unwrap_or_else(Outcome::from);
@@ -152,7 +154,32 @@ async fn until_done_or_interrupted(
     if !cancelled {
         failure = failure.hint("a statement may still be running on the server; it ends by itself");
     }
+    // With the command its sessions and its servers go, and nothing holds what is taken away.
+    drop(running);
+    if !context.scratch.is_empty() {
+        let taken_away = tokio::select! {
+            taken_away = tokio::time::timeout(LONGEST_REMOVAL, context.scratch.take_all_away()) => {
+                taken_away.unwrap_or_else(|_elapsed| Err(still_there("that took too long")))
+            }
+            _ = interrupt.recv() => Err(still_there("a second signal came")),
+            _ = terminate.recv() => Err(still_there("a second signal came")),
+        };
+        if let Err(left) = taken_away {
+            failure = failure.hint(left.message);
+            failure.hints.extend(left.causes.into_iter().chain(left.hints));
+        }
+    }
     failure.into()
+}
+
+/// How long taking away what the run has made may take, once it is interrupted.
+const LONGEST_REMOVAL: Duration = Duration::from_secs(30);
+
+/// Says of what the run has made that it was not taken away.
+fn still_there(why: &str) -> Failure {
+    let message = format!("what the migrations had built on a server stays behind: {why}");
+    Failure::new(FailureKind::Machine, message)
+        .hint("the next run with --fresh server removes a scratch database after an hour")
 }
 
 /// Writes the report to stdout and a failure to stderr; a closed pipe is a quiet end.

@@ -69,6 +69,13 @@ impl Progress {
         }
     }
 
+    /// Moves the bar on by a step of which nothing is to be said.
+    pub fn step(&self) {
+        if let Some(bar) = &self.bar {
+            bar.inc(1);
+        }
+    }
+
     /// Takes the bar away.
     pub fn finish(self) {
         if let Some(bar) = &self.bar {

@@ -266,8 +266,10 @@ pub struct RefreshResult {
     /// not in it. `None` unless the refresh itself began.
     #[serde(serialize_with = "crate::report::serialize_optional_time")]
     pub as_of: Option<DateTime<Utc>>,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; the wait for its key is left out.
     pub duration_ms: u64,
+    /// How long it waited for its key, in milliseconds.
+    pub waited_ms: u64,
     /// Rows before, where they were counted.
     pub rows_before: Option<i64>,
     /// Rows after, where they were counted.
@@ -300,6 +302,7 @@ impl RefreshResult {
             started_at,
             as_of: None,
             duration_ms: 0,
+            waited_ms: 0,
             rows_before: None,
             rows_after: None,
             tenants_before: None,

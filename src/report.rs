@@ -23,6 +23,7 @@ pub mod inventory;
 pub mod lock_status;
 pub mod migrate;
 pub mod refresh;
+pub mod verify;
 
 /// The name and version of the report's form; fields are only added within a version.
 pub const SCHEMA: &str = "driftgate.report/1";
@@ -101,6 +102,8 @@ pub enum Data {
     History(history::HistoryRows),
     /// `migrate`.
     Migrate(migrate::MigrateRows),
+    /// `migrate verify`.
+    Verify(verify::VerifyReport),
     /// `refresh`.
     Refresh(refresh::RefreshRows),
     /// `lock-status`.

@@ -14,7 +14,9 @@ use crate::checks::{self, Facts};
 use crate::finding::{Finding, Unjudged};
 use crate::gate::GateId;
 use crate::ident::{Identifier, QualifiedName, RoleName};
-use crate::migrations::{AppliedMigration, Ledger, MigrationFile, MigrationState};
+use crate::migrations::{
+    AppliedMigration, Covers, Ledger, MigrationFile, MigrationState, Migrations, Script, Tool,
+};
 use crate::registry::Registry;
 use crate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
 use crate::tenants::Tenant;
@@ -146,30 +148,46 @@ pub(crate) fn unjudged(slug: &str, registry: &Registry, snapshot: &Snapshot) -> 
 
 /// Makes migrations with these versions, and a ledger.
 pub(crate) fn migrations(versions: &[i64], ledger: Ledger) -> MigrationState {
-    let file = |version: &i64| MigrationFile {
-        version: *version,
-        description: "step".into(),
-        file: format!("migrations/{version:04}_step.sql"),
-        checksum: vec![1],
-        no_transaction: false,
-        sql: String::new(),
+    let file = |version: &i64| {
+        let file = format!("migrations/{version:04}_step.sql");
+        MigrationFile {
+            checksum: vec![1],
+            script: Some(Script::default()),
+            ..MigrationFile::of_version(version.to_string(), "step", file)
+        }
     };
-    MigrationState {
-        folder: "migrations".into(),
-        files: versions.iter().map(file).collect(),
-        ledger,
-    }
+    let files = versions.iter().map(file).collect();
+    MigrationState { project: Migrations::new(Tool::Sqlx, "migrations", files), ledger }
 }
 
 /// Makes the row of the ledger that fits a file of [`migrations`].
 pub(crate) fn applied(version: i64) -> AppliedMigration {
     AppliedMigration {
-        version,
+        id: version.to_string(),
         description: "step".into(),
-        installed_on: DateTime::<Utc>::UNIX_EPOCH,
+        installed_on: Some(DateTime::<Utc>::UNIX_EPOCH),
         success: true,
         checksum: vec![1],
+        covers: Covers::Itself,
     }
+}
+
+/// Makes revisions of Alembic, each with what it follows, and a ledger.
+pub(crate) fn revisions(ids: &[(&str, &[&str])], ledger: Ledger) -> MigrationState {
+    let file = |(id, parents): &(&str, &[&str])| MigrationFile {
+        parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+        line: 8,
+        parents_line: 9,
+        ..MigrationFile::of_version(*id, "step", format!("versions/{id}_step.py"))
+    };
+    let files = ids.iter().map(file).collect();
+    MigrationState { project: Migrations::new(Tool::Alembic, "alembic.ini", files), ledger }
+}
+
+/// Makes the row of Alembic's ledger for a revision.
+pub(crate) fn at_revision(id: &str) -> AppliedMigration {
+    let covers = Covers::Ancestors;
+    AppliedMigration { id: id.to_owned(), success: true, covers, ..Default::default() }
 }
 
 /// Returns what one check finds in migrations.

@@ -10,8 +10,8 @@ use unicode_width::UnicodeWidthStr;
 pub fn plural(count: usize, noun: &str) -> String {
     let word = match (count, noun.strip_suffix('y')) {
         (1, _) => return format!("1 {noun}"),
-        (_, Some(stem)) => format!("{stem}ies"),
-        (_, None) => format!("{noun}s"),
+        (_, Some(stem)) if !stem.ends_with(['a', 'e', 'o', 'u']) => format!("{stem}ies"),
+        _ => format!("{noun}s"),
     };
     format!("{count} {word}")
 }
@@ -108,6 +108,7 @@ mod tests {
         assert_eq!(plural(0, "error"), "0 errors");
         assert_eq!(plural(1, "query"), "1 query");
         assert_eq!(plural(2, "query"), "2 queries");
+        assert_eq!(plural(2, "key"), "2 keys");
     }
 
     #[test]

@@ -19,7 +19,10 @@ use driftgate::finding::{Finding, Severity};
 use driftgate::gate::{FailOn, GateId};
 use driftgate::grants::{self, Chosen, Grants, Proved};
 use driftgate::ident::{Identifier, QualifiedName, RoleName};
-use driftgate::migrations::{AppliedMigration, Ledger, MigrationFile, MigrationState};
+use driftgate::lock_key::LockKey;
+use driftgate::migrations::{
+    AppliedMigration, Covers, Ledger, MigrationFile, MigrationState, Migrations, Tool,
+};
 use driftgate::protection::Level;
 use driftgate::refreshability::Via;
 use driftgate::registry::Registry;
@@ -28,6 +31,9 @@ use driftgate::report::{Data, Outcome, Report, RunFacts};
 use driftgate::rights::{
     Function, Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights,
     Role, Rule, Schema, Trigger,
+};
+use driftgate::serialization::{
+    Exclusion, LockTrial, Pooling, Serialization, Turn, collisions,
 };
 use driftgate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
 use driftgate::tenant_safety::SafetyClass;
@@ -276,24 +282,41 @@ fn live(name: &str, key: &[&str]) -> ViewState {
 }
 
 fn file(version: i64, words: &str) -> MigrationFile {
+    let file = format!("migrations/{version:04}_{words}.sql");
     MigrationFile {
-        version,
-        description: words.replace('_', " "),
-        file: format!("migrations/{version:04}_{words}.sql"),
         checksum: vec![1],
-        no_transaction: false,
-        sql: String::new(),
+        ..MigrationFile::of_version(version.to_string(), words.replace('_', " "), file)
     }
 }
 
 fn applied(version: i64, description: &str) -> AppliedMigration {
     AppliedMigration {
-        version,
+        id: version.to_string(),
         description: description.to_owned(),
-        installed_on: DateTime::<Utc>::UNIX_EPOCH,
+        installed_on: Some(DateTime::<Utc>::UNIX_EPOCH),
         success: true,
         checksum: vec![1],
+        covers: Covers::Itself,
     }
+}
+
+/// Returns revisions in which all is wrong that only Alembic's can be.
+fn revisions() -> MigrationState {
+    let revision = |id: &str, words: &str, parents: &[&str]| MigrationFile {
+        parents: parents.iter().map(|parent| (*parent).to_owned()).collect(),
+        line: 14,
+        parents_line: 15,
+        ..MigrationFile::of_version(id, words, format!("alembic/versions/{id}_{words}.py"))
+    };
+    let files = vec![
+        revision("1975ea83b712", "tenants", &[]),
+        revision("1975ea83b712", "tenants_copy", &[]),
+        revision("ae1027a6acf0", "revenue", &["27c6a30d7c24"]),
+        revision("b4fd20cc3a11", "views", &["c3b1a7d20f55"]),
+        revision("c3b1a7d20f55", "roles", &["b4fd20cc3a11"]),
+    ];
+    let project = Migrations::new(Tool::Alembic, "alembic.ini", files);
+    MigrationState { project, ledger: Ledger::Missing }
 }
 
 /// Returns one finding of each check, from databases, a ledger and rights in which all of
@@ -301,6 +324,9 @@ fn applied(version: i64, description: &str) -> AppliedMigration {
 fn example_findings() -> BTreeMap<&'static str, Finding> {
     let mut findings = drifted_findings();
     for (slug, finding) in findings_about_rights() {
+        findings.entry(slug).or_insert(finding);
+    }
+    for (slug, finding) in findings_about_locks() {
         findings.entry(slug).or_insert(finding);
     }
     findings
@@ -336,17 +362,16 @@ fn drifted_findings() -> BTreeMap<&'static str, Finding> {
     ];
     let changed = AppliedMigration { checksum: vec![2], ..applied(2, "tenants") };
     let half = AppliedMigration { success: false, ..applied(3, "attribution") };
-    let migrations = MigrationState {
-        folder: "migrations".to_owned(),
-        files: vec![
-            file(1, "roles"),
-            file(2, "tenants"),
-            file(3, "attribution"),
-            file(4, "campaigns"),
-            file(4, "vouchers"),
-        ],
-        ledger: Ledger::Read(vec![applied(1, "roles"), changed, half, applied(5, "refunds")]),
-    };
+    let files = vec![
+        file(1, "roles"),
+        file(2, "tenants"),
+        file(3, "attribution"),
+        file(4, "campaigns"),
+        file(4, "vouchers"),
+    ];
+    let ledger = Ledger::Read(vec![applied(1, "roles"), changed, half, applied(5, "refunds")]);
+    let project = Migrations::new(Tool::Sqlx, "migrations", files);
+    let migrations = MigrationState { project, ledger };
     let slugs = driftgate::checks::slugs();
     let registry = Registry::parse(EXAMPLE, "registry.toml", root(), &slugs).expect("no mistakes");
     let today = NaiveDate::from_ymd_opt(2026, 11, 23).expect("a day");
@@ -625,6 +650,49 @@ fn findings_about_rights() -> BTreeMap<&'static str, Finding> {
         }
     }
     findings
+}
+
+/// The registry of the examples in the pages of the checks on locks.
+const EXAMPLE_OF_LOCKS: &str = r#"version = 1
+
+[locks]
+scheme = "int32"
+
+[[matview]]
+name = "public.mv_daily_revenue_summary"
+
+[[matview]]
+name = "audit.mv_daily_revenue_summary"
+"#;
+
+/// Returns one finding of each check on locks.
+fn findings_about_locks() -> BTreeMap<&'static str, Finding> {
+    let slugs = driftgate::checks::slugs();
+    let registry =
+        Registry::parse(EXAMPLE_OF_LOCKS, "registry.toml", root(), &slugs).expect("no mistakes");
+    let trial = LockTrial {
+        key: LockKey::One([-1_207_439_127]),
+        one_database: false,
+        first_given: true,
+        second_given: Some(true),
+        given_after_rollback: None,
+        left_behind: Some(0),
+    };
+    let turns = vec![
+        Turn { session: 1, pid: 4711, started: None },
+        Turn { session: 2, pid: 4711, started: None },
+    ];
+    let locks = Serialization {
+        database: "app".to_owned(),
+        collisions: collisions::find(&registry, Ok(&["acme".to_owned()])),
+        exclusion: Ok(Exclusion { trial: Ok(trial), pooling: Pooling::Transaction { turns } }),
+    };
+    let not_looked = || "not looked".to_owned();
+    let facts =
+        Facts::new(&registry, Err(not_looked()), Err(not_looked())).with_serialization(Ok(&locks));
+    let gates = [GateId::Eg6];
+    let judged = driftgate::judgement::judge(&gates, &facts, FailOn::Error, NaiveDate::MIN);
+    judged.findings.into_iter().map(|finding| (finding.check, finding)).collect()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Check, Facts, Outcome, Source};
 use crate::finding::{Location, Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::migrations::{Migrations, Tool};
 use crate::snapshot::hex;
 
 pub(super) const CHECK: Check = Check {
@@ -34,11 +35,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                     json!({ "checksum": hex(&file.checksum) }),
                     json!({ "checksum": hex(&applied.checksum) }),
                 )
-                .query(format!(
-                    "SELECT version, installed_on, encode(checksum, 'hex') AS checksum \
-                     FROM _sqlx_migrations WHERE version = {}",
-                    applied.version
-                ))
+                .query(query(&state.project, &applied.id))
                 .remedy(Remedy::says(
                     "bring the file back as it was, line endings included, and put the change \
                      into a new migration",
@@ -48,9 +45,20 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     }
 }
 
+fn query(project: &Migrations, id: &str) -> String {
+    let ledger = project.ledger_name();
+    match project.tool {
+        Tool::Sqlx => format!(
+            "SELECT version, installed_on, encode(checksum, 'hex') AS checksum \
+             FROM {ledger} WHERE version = {id}"
+        ),
+        _ => format!("SELECT version, script, to_hex(checksum) AS checksum FROM {ledger}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use crate::migrations::Ledger;
+    use crate::migrations::{Ledger, Tool};
     use crate::testing::{applied, found_in_migrations, migrations, unjudged_in_migrations};
 
     const SLUG: &str = "migration-changed";
@@ -63,6 +71,17 @@ mod tests {
         let found = found_in_migrations(SLUG, &state);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].subject.name, "migrations/0001_step.sql");
+    }
+
+    #[test]
+    fn quiet_where_the_ledger_keeps_no_checksum() {
+        let mut without = applied(1);
+        without.checksum = vec![];
+        let mut state = migrations(&[1], Ledger::Read(vec![without]));
+        for tool in [Tool::Flyway, Tool::Diesel, Tool::GolangMigrate] {
+            state.project.tool = tool;
+            assert!(found_in_migrations(SLUG, &state).is_empty());
+        }
     }
 
     #[test]

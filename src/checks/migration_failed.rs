@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{Check, Facts, Outcome, Source};
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::migrations::{Migrations, Tool};
 use crate::report::timestamp;
 
 pub(super) const CHECK: Check = Check {
@@ -24,24 +25,39 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         Err(reason) => return outcome.cannot_judge(check, None, reason),
     };
     for applied in half_applied {
-        let name = format!("{} {}", applied.version, applied.description);
+        let name = format!("{} {}", applied.id, applied.description).trim_end().to_owned();
         outcome.add(
             check
                 .finding(Subject::migration(&name), format!("{name} did not run to its end"))
                 .evidence(
                     json!({ "success": true }),
-                    json!({ "success": false, "installed_on": timestamp(applied.installed_on) }),
+                    json!({ "success": false, "installed_on": applied.installed_on.map(timestamp) }),
                 )
-                .query(format!(
-                    "SELECT version, description, success FROM _sqlx_migrations \
-                     WHERE version = {}",
-                    applied.version
-                ))
-                .remedy(Remedy::says(
-                    "see what of it is there, finish or undo that by hand, and then delete its \
-                     row from the ledger",
-                )),
+                .query(query(&state.project, &applied.id))
+                .remedy(Remedy::says(format!(
+                    "see what of it is there, finish or undo that by hand, and then {}",
+                    and_then(state.project.tool)
+                ))),
         );
+    }
+}
+
+fn query(project: &Migrations, id: &str) -> String {
+    let ledger = project.ledger_name();
+    match project.tool {
+        Tool::Sqlx => format!(
+            "SELECT version, description, success FROM {ledger} WHERE version = {id}"
+        ),
+        _ => format!("SELECT * FROM {ledger}"),
+    }
+}
+
+/// Returns what sets the ledger right.
+const fn and_then(tool: Tool) -> &'static str {
+    match tool {
+        Tool::Flyway => "run `flyway repair`",
+        Tool::GolangMigrate => "run `migrate force` with the version that is whole",
+        _ => "delete its row from the ledger",
     }
 }
 

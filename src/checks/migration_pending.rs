@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Check, Facts, Outcome, Source};
 use crate::finding::{Location, Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::migrations::{Ledger, Tool};
 
 pub(super) const CHECK: Check = Check {
     slug: "migration-pending",
@@ -17,10 +18,16 @@ pub(super) const CHECK: Check = Check {
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(state) = &facts.migrations else { return };
-    if state.files.is_empty() {
-        let reason = format!("{} holds no migration", state.folder);
+    let is_known = !matches!(state.ledger, Ledger::None(_)) && state.project.doubts.is_empty();
+    if state.project.files.is_empty() && is_known {
+        let reason = format!("{} holds no migration", state.project.folder);
         return outcome.cannot_judge(check, None, reason);
     }
+    let deploy = Remedy::says("deploy it");
+    let remedy = match state.project.tool {
+        Tool::Sqlx | Tool::Alembic => deploy.command("driftgate migrate up"),
+        _ => deploy,
+    };
     let pending = match state.pending() {
         Ok(pending) => pending,
         Err(reason) => return outcome.cannot_judge(check, None, reason),
@@ -32,10 +39,18 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                     Subject::migration(&file.file),
                     format!("{} was not applied to this database", file.file),
                 )
-                .evidence(json!({ "version": file.version }), Value::Null)
-                .remedy(Remedy::says("deploy it").command("driftgate migrate up"))
-                .at(Some(Location { file: file.file.clone(), line: 1 })),
+                .evidence(json!({ "version": id_value(state.project.tool, &file.id) }), Value::Null)
+                .remedy(remedy.clone())
+                .at(Some(Location { file: file.file.clone(), line: file.line })),
         );
+    }
+}
+
+/// Returns an id as the report has it: sqlx's versions are numbers.
+pub(super) fn id_value(tool: Tool, id: &str) -> Value {
+    match id.parse::<i64>() {
+        Ok(number) if tool == Tool::Sqlx => number.into(),
+        _ => id.into(),
     }
 }
 

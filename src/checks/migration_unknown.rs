@@ -3,9 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::migration_pending::id_value;
 use super::{Check, Facts, Outcome, Source};
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::migrations::{Migrations, Tool};
 use crate::report::timestamp;
 
 pub(super) const CHECK: Check = Check {
@@ -24,31 +26,41 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         Err(reason) => return outcome.cannot_judge(check, None, reason),
     };
     for applied in unknown {
-        let name = format!("{} ({})", applied.version, applied.description);
+        let name = match applied.description.as_str() {
+            "" => applied.id.clone(),
+            words => format!("{} ({words})", applied.id),
+        };
+        let word = if state.project.tool == Tool::Alembic { "revision" } else { "version" };
         outcome.add(
             check
                 .finding(
                     Subject::migration(&name),
-                    format!("the ledger has version {name}, but {} does not", state.folder),
+                    format!("the ledger has {word} {name}, but {} does not", state.project.folder),
                 )
                 .evidence(
                     Value::Null,
                     json!({
-                        "version": applied.version,
+                        "version": id_value(state.project.tool, &applied.id),
                         "description": applied.description,
-                        "installed_on": timestamp(applied.installed_on),
+                        "installed_on": applied.installed_on.map(timestamp),
                     }),
                 )
-                .query(format!(
-                    "SELECT version, description, installed_on FROM _sqlx_migrations \
-                     WHERE version = {}",
-                    applied.version
-                ))
+                .query(query(&state.project, &applied.id))
                 .remedy(Remedy::says(
                     "check out the branch that was deployed, or bring its file back; \
                      nothing can be applied until the two agree",
                 )),
         );
+    }
+}
+
+fn query(project: &Migrations, id: &str) -> String {
+    let ledger = project.ledger_name();
+    match project.tool {
+        Tool::Sqlx => format!(
+            "SELECT version, description, installed_on FROM {ledger} WHERE version = {id}"
+        ),
+        _ => format!("SELECT * FROM {ledger}"),
     }
 }
 

@@ -2,7 +2,7 @@
 //! No check of its own.
 
 use super::{Facts, Outcome};
-use crate::finding::{Subject, Unjudged};
+use crate::finding::Unjudged;
 use crate::gate::GateId;
 
 /// The gates that judge views, and so every tenant's.
@@ -12,9 +12,6 @@ const OF_VIEWS: [GateId; 4] = [GateId::Eg3, GateId::Eg4, GateId::Eg7, GateId::Eg
 pub(super) fn note(gates: &[GateId], facts: &Facts<'_>, outcome: &mut Outcome) {
     for gate in gates.iter().filter(|gate| OF_VIEWS.contains(gate)) {
         note_templates(*gate, facts, outcome);
-    }
-    if gates.contains(&GateId::Eg3) {
-        note_definitions(facts, outcome);
     }
 }
 
@@ -26,21 +23,6 @@ fn note_templates(gate: GateId, facts: &Facts<'_>, outcome: &mut Outcome) {
     }
     let unjudged = |reason| (gate, Unjudged { check: None, subject: None, reason });
     outcome.unjudged.extend(reasons.into_iter().map(unjudged));
-}
-
-/// Notes every live view whose declared definition was not compared: this version compares
-/// none.
-fn note_definitions(facts: &Facts<'_>, outcome: &mut Outcome) {
-    for (entry, live) in facts.comparison.iter().flat_map(|comparison| comparison.in_both()) {
-        if entry.definition.is_some() {
-            let unjudged = Unjudged {
-                check: None,
-                subject: Some(Subject::matview(&live.name)),
-                reason: "its declared definition is not compared by this version".to_owned(),
-            };
-            outcome.unjudged.push((GateId::Eg3, unjudged));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,17 @@ pub(super) fn last_refresh(name: &QualifiedName) -> String {
     )
 }
 
+/// Returns the query that shows the definition of a view as the server prints it.
+pub(super) fn definition(name: &QualifiedName) -> String {
+    format!(
+        "SELECT pg_get_viewdef(c.oid, true) AS definition \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'm' AND n.nspname = {} AND c.relname = {}",
+        literal(name.schema.as_str()),
+        literal(name.name.as_str()),
+    )
+}
+
 /// Returns the query that shows whether a view is there: one row, `t` or `f`.
 pub(super) fn exists(name: &QualifiedName) -> String {
     format!(

@@ -1,11 +1,14 @@
 //! `refresh-denied`: a role that must refresh a view cannot, for want of a right of its
 //! own or of the view's owner.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::{Check, Facts, Outcome, Source, query};
-use crate::finding::{Remedy, Severity, Subject};
+use crate::finding::{Finding, Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::grants::ViewSafety;
 use crate::ident::QualifiedName;
 use crate::refreshability::Refreshability;
 use crate::registry::EntryName;
@@ -40,6 +43,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
             outcome.cannot_judge(check, Some(Subject::matview(view)), not_there(view));
         }
     }
+    let hand_backs = hand_backs(facts);
     for refreshes in grants.refreshes.iter().filter(|refreshes| refreshes.required) {
         let judged = &refreshes.judged;
         match judged.can_refresh {
@@ -56,18 +60,23 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                 Some(Subject::matview(&judged.view)),
                 judged.unsure.clone().unwrap_or_else(|| "it cannot be told".to_owned()),
             ),
-            Some(false) => outcome.add(denied(check, facts, judged)),
+            Some(false) => outcome.add(denied(check, facts, judged, &hand_backs)),
         }
     }
 }
 
-fn denied(check: &Check, facts: &Facts<'_>, judged: &Refreshability) -> crate::finding::Finding {
+fn denied(
+    check: &Check,
+    facts: &Facts<'_>,
+    judged: &Refreshability,
+    hand_backs: &HashMap<String, String>,
+) -> Finding {
     let lacks: Vec<String> = judged
         .blockers
         .iter()
         .map(|blocker| format!("{} lacks {} on {}", blocker.role, blocker.lacks, blocker.on))
         .collect();
-    let remedy = remedy(facts, judged);
+    let remedy = remedy(facts, judged, hand_backs);
     check
         .finding(
             Subject::matview(&judged.view),
@@ -90,7 +99,11 @@ fn denied(check: &Check, facts: &Facts<'_>, judged: &Refreshability) -> crate::f
 /// Returns what would let the role refresh. Where the view belongs to another role than
 /// declared it is handed back first: granting what its wrong owner lacks would only widen
 /// rights.
-fn remedy(facts: &Facts<'_>, judged: &Refreshability) -> Remedy {
+fn remedy(
+    facts: &Facts<'_>,
+    judged: &Refreshability,
+    hand_backs: &HashMap<String, String>,
+) -> Remedy {
     let declared = facts.registry.entry(&judged.view).and_then(|entry| entry.owner.as_ref());
     let live = facts.grants.as_ref().ok().and_then(|grants| grants.safety_of(&judged.view));
     if let (Some(declared), Some(live)) = (declared, live)
@@ -108,8 +121,8 @@ fn remedy(facts: &Facts<'_>, judged: &Refreshability) -> Remedy {
         None => "grant what is missing".to_owned(),
     });
     for blocker in &judged.blockers {
-        match hand_back(facts, &blocker.on) {
-            Some(statement) => remedy.sql.push(statement),
+        match hand_back(hand_backs, &blocker.on) {
+            Some(statement) => remedy.sql.push(statement.clone()),
             None => remedy.sql.extend(blocker.statement.clone()),
         }
     }
@@ -117,18 +130,24 @@ fn remedy(facts: &Facts<'_>, judged: &Refreshability) -> Remedy {
     remedy
 }
 
-/// Returns the statement that hands a registered view back to its declared owner, where it
-/// belongs to another and a right on it is what is lacking.
-fn hand_back(facts: &Facts<'_>, object: &str) -> Option<String> {
-    let grants = facts.grants.as_ref().ok()?;
-    grants.safety.iter().find_map(|view| {
-        let name = view.view.to_string();
-        let behind = object.strip_prefix(&name)?;
+/// Returns the statements that hand registered views back to their declared owners, by the
+/// view's name, for those that belong to another.
+fn hand_backs(facts: &Facts<'_>) -> HashMap<String, String> {
+    let Ok(grants) = &facts.grants else { return HashMap::new() };
+    let hand_back = |view: &ViewSafety| {
         let declared = facts.registry.entry(&view.view)?.owner.as_ref()?;
-        let is_it = behind.is_empty() || behind.starts_with(" (");
-        (is_it && *declared != view.owner)
-            .then(|| format!("ALTER MATERIALIZED VIEW {name} OWNER TO {declared}"))
-    })
+        let name = view.view.to_string();
+        let statement = format!("ALTER MATERIALIZED VIEW {name} OWNER TO {declared}");
+        (*declared != view.owner).then_some((name, statement))
+    };
+    grants.safety.iter().filter_map(hand_back).collect()
+}
+
+/// Returns the statement for the view on which a right is lacking; its columns may follow its
+/// name in parentheses.
+fn hand_back<'h>(hand_backs: &'h HashMap<String, String>, object: &str) -> Option<&'h String> {
+    let named = std::iter::once(object.len()).chain(object.match_indices(" (").map(|(at, _)| at));
+    named.map(|end| &object[..end]).find_map(|name| hand_backs.get(name))
 }
 
 #[cfg(test)]

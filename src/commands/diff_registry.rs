@@ -1,6 +1,7 @@
 //! `diff-registry`: the registry against the database, judged by EG-3.
 
 use crate::checks::Facts;
+use crate::commands::definitions::compare_definitions;
 use crate::commands::tenants::fill_in;
 use crate::commands::{Context, judge, judged_outcome, target_facts};
 use crate::failure::Failure;
@@ -24,8 +25,12 @@ pub struct Args {}
 pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let registry = project::load(context)?;
     let endpoint = context.endpoint()?;
-    let (filled_in, snapshot, project) = tokio::join!(
-        fill_in(&endpoint, &registry),
+    let ((filled_in, definitions), snapshot, project) = tokio::join!(
+        async {
+            let filled_in = fill_in(&endpoint, &registry).await;
+            let definitions = compare_definitions(&endpoint, &filled_in.registry).await;
+            (filled_in, definitions)
+        },
         read_snapshot(&endpoint, depth_for(&registry)),
         project::facts(&registry.source)
     );
@@ -34,16 +39,20 @@ pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
         snapshot.as_ref().map_err(|failure| failure.message.clone()),
         Err("the migrations were not looked at".to_owned()),
     )
-    .without_tenants(filled_in.reasons);
+    .without_tenants(filled_in.reasons)
+    .with_definitions(definitions.as_ref().map_err(|failure| failure.message.clone()));
     let judgement = judge(context, &[GateId::Eg3], &facts);
     let data = match &facts.comparison {
-        Some(comparison) => Data::DiffRegistry(diff_registry::rows(comparison)),
+        Some(comparison) => {
+            let definitions = definitions.as_ref().ok();
+            Data::DiffRegistry(diff_registry::rows(comparison, definitions))
+        }
         None => Data::Nothing {},
     };
     let mut outcome = Outcome::new(data);
     outcome.target = snapshot.as_ref().ok().map(|read| target_facts(&endpoint, &read.server));
     outcome.notes = endpoint.resolved.notes.clone();
-    let failure = snapshot.err().or(filled_in.failure);
+    let failure = snapshot.err().or(filled_in.failure).or(definitions.err());
     Ok(judged_outcome(outcome, context, project, judgement, failure))
 }
 

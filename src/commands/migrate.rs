@@ -1,23 +1,22 @@
 //! `migrate`: the project's migrations against the ledger, and applying them.
 
-use std::time::Duration;
-
 use crate::checks::Facts;
-use crate::commands::{Context, judge, judged_outcome, target_facts};
+use crate::commands::{Context, judge, judged_outcome, target_facts, verify};
 use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::gate::GateId;
-use crate::migrations::{Ledger, MigrationFile, MigrationState};
-use crate::pg::apply_migrations::{Migrating, MigrationLock};
+use crate::migrations::graph::Graph;
+use crate::migrations::load::load;
+use crate::migrations::{Ledger, MigrationState, Migrations, Tool, command};
+use crate::pg::ledger::{self, LedgerRead};
 use crate::pg::session::{Endpoint, Session};
-use crate::pg::{ledger, migration_files};
-use crate::progress::Progress;
 use crate::project;
-use crate::registry::{MigrationsKind, Registry};
+use crate::registry::Registry;
 use crate::report::migrate as rows;
 use crate::report::{Data, Outcome, TargetFacts};
 use crate::snapshot::ServerFacts;
-use crate::wording::plural;
+
+mod up;
 
 /// Show and apply the project's migrations.
 #[derive(Debug, clap::Subcommand)]
@@ -29,7 +28,7 @@ pub enum Command {
     Status,
     /// List the newest migrations of the project; several of one version are a failure
     ///
-    /// Reads the files alone and contacts no database.
+    /// Reads the files alone and contacts no database; runs no Python either.
     Heads,
     /// List every migration, oldest first, with when it was applied
     ///
@@ -39,8 +38,15 @@ pub enum Command {
     ///
     /// Refuses, exit 1, when ledger and files contradict each other; nothing is changed
     /// then. Waits for another runner as long as --lock-timeout allows, then exit 4. A
-    /// migration that fails is rolled back; those before it stay.
-    Up,
+    /// migration that fails is rolled back; those before it stay. Migrations of the kinds
+    /// alembic and command are applied by the project's own program.
+    Up(up::Args),
+    /// Build a new database by the migrations alone, and tell which of them made each view
+    ///
+    /// Exit 1 when a migration fails, with its name, the SQLSTATE and the server's words.
+    /// The database is removed again, whatever came of it; the database of the URL is asked
+    /// what the role that migrates may do, and not changed.
+    Verify(verify::Args),
 }
 
 impl Command {
@@ -50,7 +56,8 @@ impl Command {
             Self::Status => "migrate status",
             Self::Heads => "migrate heads",
             Self::History => "migrate history",
-            Self::Up => "migrate up",
+            Self::Up(_) => "migrate up",
+            Self::Verify(_) => "migrate verify",
         }
     }
 }
@@ -66,7 +73,8 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
         Command::Status => status(context, &registry).await,
         Command::Heads => heads(&registry).await,
         Command::History => history(context, &registry).await,
-        Command::Up => up(context, &registry).await,
+        Command::Up(args) => up::run(context, &registry, args).await,
+        Command::Verify(args) => verify::run(context, &registry, args).await,
     }
 }
 
@@ -76,54 +84,46 @@ pub(super) struct Read {
     pub(super) state: MigrationState,
     pub(super) server: ServerFacts,
     pub(super) target: TargetFacts,
-    notes: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// Reads the project's files and the ledger.
 ///
 /// # Errors
 ///
-/// When the registry names no migrations that this version reads, or a source cannot be
-/// read at all. A ledger that may not be read is part of the state.
+/// When the registry names no migrations, or a source cannot be read at all. A ledger that
+/// may not be read is part of the state.
 pub(super) async fn read(context: &Context, registry: &Registry) -> Result<Read, Failure> {
-    let (folder, files) = load_files(registry).await?;
+    let mut migrations = load(registry)?;
     let endpoint = context.migration_endpoint()?;
-    let (ledger, server) = read_ledger(&endpoint).await?;
-    let state = MigrationState { folder, files, ledger };
-    let target = target_facts(&endpoint, &server);
-    Ok(Read { state, server, target, notes: endpoint.resolved.notes })
+    let read = read_ledger(&endpoint, &migrations).await?;
+    migrations.tool = read.tool;
+    let target = target_facts(&endpoint, &read.server);
+    let mut notes = endpoint.resolved.notes;
+    notes.extend(migrations.notes.iter().cloned());
+    notes.extend(read.notes);
+    notes.extend(without_checksums(&migrations));
+    let state = MigrationState { project: migrations, ledger: read.ledger };
+    Ok(Read { state, server: read.server, target, notes })
 }
 
-async fn read_ledger(endpoint: &Endpoint) -> Result<(Ledger, ServerFacts), Failure> {
+async fn read_ledger(endpoint: &Endpoint, migrations: &Migrations) -> Result<LedgerRead, Failure> {
     let mut session = Session::connect(endpoint).await?;
-    let read = ledger::read_ledger(&mut session).await?;
+    let read = ledger::read_ledger(&mut session, migrations).await?;
     session.close().await;
     Ok(read)
 }
 
-async fn load_files(registry: &Registry) -> Result<(String, Vec<MigrationFile>), Failure> {
-    let Some(rules) = &registry.migrations else {
-        return Err(Failure::usage(format!(
-            "{} does not say where the migrations are",
-            registry.source.display
-        ))
-        .hint("add: [migrations] kind = \"sql\", path = \"migrations\""));
-    };
-    if rules.kind != MigrationsKind::Sql {
-        return Err(Failure::usage(format!(
-            "{}:{}: this version reads migrations of kind \"sql\" alone",
-            registry.source.display, rules.line
-        ))
-        .hint("run the project's own migration tool"));
-    }
-    let shown_as = rules
-        .path
-        .strip_prefix(&registry.source.directory)
-        .unwrap_or(&rules.path)
-        .display()
-        .to_string();
-    let files = migration_files::load_files(&rules.path, &shown_as).await?;
-    Ok((shown_as, files))
+/// Says what no ledger of the tool can show.
+fn without_checksums(migrations: &Migrations) -> Option<String> {
+    let is_known = migrations.tool.ledger().is_some() && !migrations.tool.keeps_checksums();
+    is_known.then(|| {
+        format!(
+            "the ledger of {} keeps no checksums: whether a migration was edited after it had \
+             been applied is not known",
+            migrations.tool.name()
+        )
+    })
 }
 
 async fn status(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
@@ -138,116 +138,60 @@ async fn status(context: &Context, registry: &Registry) -> Result<Outcome, Failu
 }
 
 async fn heads(registry: &Registry) -> Result<Outcome, Failure> {
-    let (folder, files) = load_files(registry).await?;
+    let project = load(registry)?;
+    let exit = exit_of_heads(&project);
+    let notes = project.notes.clone();
     let ledger = Ledger::Unreadable("not looked at".to_owned());
-    let state = MigrationState { folder, files, ledger };
-    // Several heads share their version too.
-    let exit = match (state.heads().len(), state.shared_versions().len()) {
-        (0, _) => Exit::Undecided,
-        (_, 0) => Exit::Done,
-        _ => Exit::Failed,
-    };
+    let state = MigrationState { project, ledger };
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
     outcome.project = Some(project::facts(&registry.source).await);
+    outcome.notes = notes;
     outcome.exit = exit;
     Ok(outcome)
+}
+
+/// Returns 0 for one head; what is sure to be wrong outranks what is not known.
+fn exit_of_heads(migrations: &Migrations) -> Exit {
+    let is_alembic = migrations.tool == Tool::Alembic;
+    let is_doubtful = !migrations.doubts.is_empty();
+    // A file that could not be read may follow several heads, or be the one that is missed.
+    let is_broken = is_alembic && !is_doubtful && !Graph::of(&migrations.files).problems().is_empty();
+    let heads = if is_doubtful { 0 } else { migrations.heads().len() };
+    match (heads, migrations.shared_versions().len()) {
+        _ if is_broken => Exit::Failed,
+        (0, _) => Exit::Undecided,
+        (1, 0) => Exit::Done,
+        // Several heads of numbered files share their version too.
+        _ => Exit::Failed,
+    }
 }
 
 async fn history(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
     let (read, project) = tokio::join!(read(context, registry), project::facts(&registry.source));
     let Read { state, target, notes, .. } = read?;
-    if let Err(reason) = state.applied() {
-        return Err(ledger::unreadable(reason));
+    match &state.ledger {
+        Ledger::Unreadable(reason) => return Err(ledger::unreadable(reason)),
+        Ledger::None(reason) => return Err(no_ledger(reason)),
+        Ledger::Missing | Ledger::Read(_) => {}
     }
     let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, vec![])));
+    if !state.project.doubts.is_empty() {
+        outcome.exit = Exit::Undecided;
+    }
     outcome.project = Some(project);
     outcome.target = Some(target);
     outcome.notes = notes;
     Ok(outcome)
 }
 
-async fn up(context: &Context, registry: &Registry) -> Result<Outcome, Failure> {
-    let endpoint = context.migration_endpoint()?;
-    // A look without the lock, so that a run with nothing to do disturbs nobody.
-    let (read, project) = tokio::join!(read(context, registry), project::facts(&registry.source));
-    let Read { mut state, target, notes, .. } = read?;
-    let is_at_the_head = to_apply(&state)?.is_empty() && state.ledger != Ledger::Missing;
-    let (mut applied, mut failure) = (Vec::new(), None);
-    if !is_at_the_head {
-        let lock = MigrationLock::take(&endpoint).await?;
-        let mut migrating = lock.begin(&endpoint).await?;
-        state.ledger = read_ledger(&endpoint).await?.0;
-        (applied, failure) = apply(context, &mut migrating, &to_apply(&state)?).await;
-        drop(migrating);
-        match read_ledger(&endpoint).await {
-            Ok((ledger, _)) => state.ledger = ledger,
-            Err(lost) => failure = failure.or(Some(lost)),
-        }
-    }
-    let mut outcome = Outcome::new(Data::Migrate(rows::rows(&state, applied)));
-    outcome.project = Some(project);
-    outcome.target = Some(target);
-    outcome.notes = notes;
-    outcome.exit = failure.as_ref().map_or(Exit::Done, Failure::exit);
-    outcome.failure = failure;
-    Ok(outcome)
-}
-
-/// Applies migrations until one fails; returns those that did not, and the failure.
-async fn apply(
-    context: &Context,
-    migrating: &mut Migrating,
-    todo: &[&MigrationFile],
-) -> (Vec<(i64, Duration)>, Option<Failure>) {
-    let progress = Progress::start(&context.settings, "migrations", todo.len());
-    let mut applied = Vec::new();
-    for file in todo {
-        match progress.during(&file.file, migrating.apply(file)).await {
-            Ok(took) => {
-                progress.done(&file.file, took);
-                applied.push((file.version, took));
-            }
-            Err(failed) => return (applied, Some(failed)),
-        }
-    }
-    progress.finish();
-    (applied, None)
-}
-
-/// Returns what is to be applied.
-///
-/// # Errors
-///
-/// [`FailureKind::Refused`] where ledger and files contradict each other: applying more
-/// would make it worse.
-fn to_apply(state: &MigrationState) -> Result<Vec<&MigrationFile>, Failure> {
-    let refused = |message: String| {
-        Failure::new(FailureKind::Refused, message)
-            .hint("`driftgate migrate status` tells them, and what to do")
-            .hint("nothing was changed")
+/// Returns the failure for migrations of which nobody can list the applied ones.
+fn no_ledger(reason: &str) -> Failure {
+    let hint = if reason == command::NO_LEDGER {
+        "ask the command itself"
+    } else {
+        "name the files as sqlx, Flyway, Diesel or golang-migrate do"
     };
-    if let Some(files) = state.shared_versions().first() {
-        let names: Vec<&str> = files.iter().map(|file| file.file.as_str()).collect();
-        return Err(refused(format!("{} claim the same version", names.join(" and "))));
-    }
-    let unreadable = ledger::unreadable;
-    let unknown = state.unknown().map_err(unreadable)?.len();
-    let changed = state.changed().map_err(unreadable)?.len();
-    let half_applied = state.half_applied().map_err(unreadable)?.len();
-    let migrations = |count: usize| plural(count, "migration");
-    let verb = |count: usize, one: &'static str, several| if count == 1 { one } else { several };
-    if unknown > 0 {
-        let are = verb(unknown, "is", "are");
-        let message = format!("{} of the ledger {are} unknown to the project", migrations(unknown));
-        return Err(refused(message));
-    }
-    if changed > 0 {
-        let were = verb(changed, "was edited after it had", "were edited after they had");
-        return Err(refused(format!("{} {were} been applied", migrations(changed))));
-    }
-    if half_applied > 0 {
-        let end = verb(half_applied, "its end", "their end");
-        return Err(refused(format!("{} did not run to {end}", migrations(half_applied))));
-    }
-    state.pending().map_err(unreadable)
+    Failure::new(FailureKind::Project, "the migrations have no history to list")
+        .cause(reason)
+        .hint(hint)
 }

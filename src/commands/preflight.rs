@@ -1,8 +1,9 @@
 //! `preflight`: the gates in one run, and one verdict.
 
 use crate::checks::Facts;
+use crate::commands::definitions::compare_definitions;
 use crate::commands::diff_registry::depth_for;
-use crate::commands::tenants::fill_in;
+use crate::commands::tenants::{FilledIn, fill_in};
 use crate::commands::{
     Context, check_grants, judge, judged_outcome, migrate, serialization, target_facts,
 };
@@ -22,6 +23,9 @@ use crate::snapshot::Snapshot;
 /// The gates that this version can judge.
 const BUILT: [GateId; 6] =
     [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg6, GateId::Eg7, GateId::Eg8];
+
+/// The gates that judge views, each tenant's own among them.
+const OF_VIEWS: [GateId; 5] = [GateId::Eg3, GateId::Eg4, GateId::Eg6, GateId::Eg7, GateId::Eg8];
 
 /// Run the gates and print one pass/fail report.
 ///
@@ -46,8 +50,16 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let gates = gates(args, &registry);
     let wants = |wanted: &[GateId]| gates.iter().any(|gate| wanted.contains(gate));
     let all = Chosen::default();
-    let (filled_in, snapshot, migrations, rights, history, project) = tokio::join!(
-        fill_in(&endpoint, &registry),
+    let ((filled_in, definitions), snapshot, migrations, rights, history, project) = tokio::join!(
+        async {
+            let filled_in = match wants(&OF_VIEWS) {
+                true => fill_in(&endpoint, &registry).await,
+                false => FilledIn::not(&registry),
+            };
+            let comparing = compare_definitions(&endpoint, &filled_in.registry);
+            let definitions = when(wants(&[GateId::Eg3]), comparing).await;
+            (filled_in, definitions)
+        },
         read_snapshot(&endpoint, depth_for(&registry)),
         when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
         when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry)),
@@ -70,6 +82,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         migration_state(&snapshot, &migrations),
     )
     .without_tenants(filled_in.reasons)
+    .with_definitions(definitions.as_ref().map_err(|failure| failure.message.clone()))
     .with_history(history.as_ref().map_err(|failure| failure.message.clone()))
     .with_serialization(locks.as_ref().map(|read| &read.serialization).map_err(String::clone))
     .with_grants(
@@ -87,7 +100,14 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     outcome.notes = endpoint.resolved.notes.clone();
     // A registry without migrations is no failure: the gate itself says so.
     let of_locks = locks.ok().and_then(|read| read.failure);
-    let of_others = [migrations.err(), grants.err(), history.err(), filled_in.failure, of_locks];
+    let of_others = [
+        migrations.err(),
+        grants.err(),
+        history.err(),
+        filled_in.failure,
+        definitions.err(),
+        of_locks,
+    ];
     let failure = std::iter::once(snapshot.err())
         .chain(of_others)
         .flatten()

@@ -18,14 +18,19 @@ pub(crate) struct FilledIn<'r> {
     pub(crate) failure: Option<Failure>,
 }
 
+impl<'r> FilledIn<'r> {
+    /// Leaves a registry as it is; its templates are then compared with nothing.
+    pub(crate) fn not(registry: &'r Registry) -> Self {
+        Self { registry: Cow::Borrowed(registry), reasons: Vec::new(), failure: None }
+    }
+}
+
 /// Fills the templates of a registry in for the tenants that its query lists; without a
 /// template nothing is asked.
 pub(crate) async fn fill_in<'r>(endpoint: &Endpoint, registry: &'r Registry) -> FilledIn<'r> {
-    let as_it_was =
-        |reasons, failure| FilledIn { registry: Cow::Borrowed(registry), reasons, failure };
     let query = registry.tenancy.as_ref().and_then(|tenancy| tenancy.tenants.as_deref());
     let Some(query) = query.filter(|_| registry.has_templates()) else {
-        return as_it_was(Vec::new(), None);
+        return FilledIn::not(registry);
     };
     match read_tenants(endpoint, query).await {
         Ok(tenants) => {
@@ -36,6 +41,10 @@ pub(crate) async fn fill_in<'r>(endpoint: &Endpoint, registry: &'r Registry) -> 
                 failure: None,
             }
         }
-        Err(failure) => as_it_was(vec![failure.message.clone()], Some(failure)),
+        Err(failure) => FilledIn {
+            reasons: vec![failure.message.clone()],
+            failure: Some(failure),
+            ..FilledIn::not(registry)
+        },
     }
 }

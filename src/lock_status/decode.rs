@@ -213,3 +213,128 @@ fn named(
         scheme,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const SCHEMES: [LockScheme; 3] =
+        [LockScheme::Int32, LockScheme::Int32Pair, LockScheme::Int64];
+
+    fn view(name: &str) -> QualifiedName {
+        name.parse().expect("a name")
+    }
+
+    fn shared(view: &QualifiedName) -> KeyView<'_> {
+        KeyView { view, lock_name: None, tenant: None }
+    }
+
+    fn tenants() -> Vec<String> {
+        vec!["acme".to_owned(), "123E4567-E89B-12D3-A456-426614174000".to_owned()]
+    }
+
+    /// Returns the names of one key in words, whichever scheme is in use.
+    #[track_caller]
+    fn names(place: LockPlace, views: &[KeyView<'_>]) -> Vec<String> {
+        let held = HashSet::from([place]);
+        let named = |first| {
+            let mut names = decode(&held, views, &tenants(), first);
+            names.remove(&place).unwrap_or_default()
+        };
+        let [one, others @ ..] = SCHEMES.map(named);
+        assert!(others.iter().all(|other| *other == one), "{one:?} {others:?}");
+        one.iter().map(|name| format!("{name} in {}", name.scheme.as_str())).collect()
+    }
+
+    #[test]
+    fn every_scheme_is_read_back_to_view_and_tenant() {
+        let mv = view(r#"rpt."Weird Name""#);
+        let other = view("public.other");
+        let views = [shared(&other), shared(&mv)];
+        let uuid = "123e4567-e89b-12d3-a456-426614174000";
+        for (tenant, said) in
+            [(None, ""), (Some("acme"), " for tenant acme"), (Some(uuid), &format!(" for tenant {uuid}"))]
+        {
+            for scheme in SCHEMES {
+                let name = format!("{mv}{said}");
+                let word = scheme.as_str();
+                let held = LockKey::of(scheme, &mv, None, tenant).place();
+                assert_eq!(names(held, &views), [format!("{name} in {word}")]);
+                let next = LockKey::waiting(scheme, &mv, None, tenant).place();
+                assert_eq!(names(next, &views), [format!("{name} (next in line) in {word}")]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_no_view_explains_has_no_name() {
+        let mv = view("public.mv");
+        let stranger = LockKey::of(LockScheme::Int64, &view("public.stranger"), None, None);
+        let other_tenant = LockKey::of(LockScheme::Int32Pair, &mv, None, Some("nobody"));
+        for key in [stranger, other_tenant, LockKey::One([-5]), LockKey::Two([-5, -7])] {
+            assert_eq!(names(key.place(), &[shared(&mv)]), [""; 0]);
+        }
+        assert!(names(stranger.place(), &[]).is_empty());
+    }
+
+    #[test]
+    fn a_lock_name_stands_in_for_the_view() {
+        let mv = view("public.mv");
+        let views = [KeyView { lock_name: Some("legacy"), ..shared(&mv) }];
+        for scheme in SCHEMES {
+            let held = LockKey::of(scheme, &mv, Some("legacy"), Some("acme")).place();
+            let word = scheme.as_str();
+            assert_eq!(names(held, &views), [format!("public.mv for tenant acme in {word}")]);
+            let bare = LockKey::of(scheme, &mv, None, Some("acme")).place();
+            assert_eq!(names(bare, &views), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn a_tenants_view_has_the_key_of_its_tenant_alone() {
+        let (one, two) = (view("tenant_a.mv"), view("tenant_b.mv"));
+        let views = [
+            KeyView { tenant: Some("a"), ..shared(&one) },
+            KeyView { tenant: Some("b"), ..shared(&two) },
+        ];
+        for scheme in SCHEMES {
+            let word = scheme.as_str();
+            let held = LockKey::of(scheme, &two, None, Some("b")).place();
+            assert_eq!(names(held, &views), [format!("tenant_b.mv for tenant b in {word}")]);
+            // Where keys know no schema, this is the key of another view.
+            let strange = LockKey::of(LockScheme::Int64, &two, None, Some("a")).place();
+            assert_eq!(names(strange, &views), [""; 0]);
+        }
+    }
+
+    #[test]
+    fn names_that_collide_in_32_bits_are_all_told() {
+        let mut seen: HashMap<LockPlace, QualifiedName> = HashMap::new();
+        let (one, two, place) = (0..)
+            .find_map(|number| {
+                let mv = view(&format!("public.mv_{number}"));
+                let place = LockKey::of(LockScheme::Int32, &mv, None, None).place();
+                let one = seen.insert(place, mv.clone())?;
+                Some((one, mv, place))
+            })
+            .expect("some collide");
+        let told = names(place, &[shared(&one), shared(&two)]);
+        assert_eq!(told.len(), 2, "{told:?}");
+    }
+
+    #[test]
+    fn a_key_is_read_from_its_place_and_back() {
+        for key in [
+            LockKey::One([7]),
+            LockKey::One([-5]),
+            LockKey::One([i64::MIN]),
+            LockKey::One([i64::MAX]),
+            LockKey::Two([0, 7]),
+            LockKey::Two([-5, -7]),
+        ] {
+            assert_eq!(key_at(key.place()), key);
+        }
+    }
+}

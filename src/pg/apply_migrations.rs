@@ -37,12 +37,25 @@ impl MigrationLock {
     ///
     /// [`FailureKind::LockHeld`] with who holds it, when the wait ran out; nothing was done.
     pub async fn take(endpoint: &Endpoint) -> Result<Self, Failure> {
+        Self::take_key(endpoint, sql::lock_key).await
+    }
+
+    /// Waits for the lock under which other tools are run.
+    ///
+    /// # Errors
+    ///
+    /// As [`MigrationLock::take`].
+    pub async fn take_for_tool(endpoint: &Endpoint) -> Result<Self, Failure> {
+        Self::take_key(endpoint, sql::lock_key_of_tools).await
+    }
+
+    async fn take_key(endpoint: &Endpoint, key_of: fn(&str) -> i64) -> Result<Self, Failure> {
         const FIRST_PAUSE: Duration = Duration::from_millis(100);
         const LONGEST_PAUSE: Duration = Duration::from_millis(500);
         let started = Instant::now();
         let mut session = Session::connect(endpoint).await?;
         let database = session.prepare_for_writing().await?;
-        let key = sql::lock_key(&database);
+        let key = key_of(&database);
         let patience = endpoint.limits.lock.0;
         let mut pause = FIRST_PAUSE;
         loop {
@@ -95,7 +108,7 @@ impl Migrating {
     pub async fn apply(&mut self, file: &MigrationFile) -> Result<Duration, Failure> {
         let started = Instant::now();
         let _at_work = self.session.note_backend().await?;
-        if file.no_transaction {
+        if file.no_transaction() {
             let applied = self.apply_outside(file, started).await;
             applied.map_err(|cause| self.failed(file, &cause).hint(AFTER_NO_TRANSACTION))?;
         } else {
@@ -124,7 +137,7 @@ impl Migrating {
         started: Instant,
     ) -> Result<(), Cause> {
         let limits = self.session.limits();
-        let ran = self.session.run(statement::vouch_for_migration(&file.sql)).await;
+        let ran = self.session.run(statement::vouch_for_migration(file.sql())).await;
         ran.map_err(Cause::InTheFile)?;
         if transaction_id(self.session.connection()).await? != transaction {
             return Err(Cause::EndsItsTransaction);
@@ -143,7 +156,7 @@ impl Migrating {
         // closed when the migrations are done; a pooler may hand the server's side of it to
         // somebody else, so they are taken back as soon as the file has run, or failed.
         self.session.run(statement::settle_session(&limits)).await?;
-        let ran = self.session.run(statement::vouch_for_migration(&file.sql)).await;
+        let ran = self.session.run(statement::vouch_for_migration(file.sql())).await;
         if let Err(error) = ran {
             // That the file failed is what has to be told, whatever comes of this.
             let _ = self.session.run("ROLLBACK").await;
@@ -169,7 +182,7 @@ impl Migrating {
         match asked.await.ok().flatten().as_deref() {
             Some("committed") => Fate::Committed,
             // A file that rolls back itself may have gone on and committed something else.
-            Some("aborted") if !names_a_rollback(&file.sql) => Fate::RolledBack,
+            Some("aborted") if !names_a_rollback(file.sql()) => Fate::RolledBack,
             _ => Fate::Unknown,
         }
     }
@@ -190,7 +203,7 @@ impl Migrating {
                 }
                 match (cause, server_error::position(error)) {
                     (Cause::InTheFile(_), Some(position)) => {
-                        let line = sql::line_of(&file.sql, position);
+                        let line = sql::line_of(file.sql(), position);
                         failure.cause(format!("at {}:{line}", file.file))
                     }
                     _ => failure,
@@ -284,9 +297,11 @@ async fn record(
     file: &MigrationFile,
     elapsed: Duration,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(statement::record_migration(ledger))
+    // Whoever loaded the file made its id of such a number.
+    let version: i64 = file.id.parse().map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    sqlx::query(statement::ledgers::record_migration(ledger))
         .persistent(false)
-        .bind(file.version)
+        .bind(version)
         .bind(&file.description)
         .bind(&file.checksum)
         .bind(i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX))

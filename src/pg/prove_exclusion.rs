@@ -24,6 +24,9 @@ use crate::serialization::{Exclusion, LockTrial, Pooling, Turn, pooling};
 /// How long one statement may take, and a transaction to begin.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long a second transaction may take to begin where a pooler was seen already.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How often the second session is opened anew where something in between keeps connections:
 /// behind one address may stand several poolers, and the two sessions must meet in one.
 const MEETINGS: usize = 16;
@@ -117,9 +120,10 @@ impl Watch<'_> {
     /// Opens a transaction, or gives up where a pool has none to give.
     async fn begin<'s>(&self, session: &'s mut Session) -> Result<ReadTransaction<'s>, Failure> {
         let beginning = session.begin_read_only(SearchPath::Empty);
-        let doing = "begin a transaction";
-        let begun = tokio::time::timeout(PATIENCE, beginning).await.map_err(|_elapsed| {
-            server_error::no_answer(doing, PATIENCE, &self.endpoint.resolved)
+        let is_found = pooling::is_shared(&self.turns);
+        let limit = if is_found { LITTLE_PATIENCE } else { PATIENCE };
+        let begun = tokio::time::timeout(limit, beginning).await.map_err(|_elapsed| {
+            server_error::no_answer("begin a transaction", limit, &self.endpoint.resolved)
         })??;
         if begun.server().in_recovery {
             let name = self.endpoint.resolved.target.masked_url();

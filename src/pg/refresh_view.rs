@@ -94,6 +94,8 @@ struct Work<'w> {
     stop: &'w Stop,
     /// The id of its row in the history.
     id: Uuid,
+    /// When the keys were taken, or were found to be held.
+    taken: Instant,
     /// When the statement that may take long began.
     statement: Instant,
     /// Readers queued behind it, and this run cancelled it.
@@ -127,7 +129,9 @@ impl Refresher {
             result.outcome = outcome;
             result.error = error;
         }
-        result.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if result.outcome != RefreshOutcome::Success {
+            result.duration_ms = milliseconds(started).saturating_sub(result.waited_ms);
+        }
         if result.outcome == RefreshOutcome::Success {
             self.analyze(task, &mut result).await;
         } else if result.outcome.is_on_record() && how.writes_history {
@@ -150,24 +154,36 @@ impl Refresher {
         id: Uuid,
         result: &mut RefreshResult,
     ) -> Result<(), Ended> {
-        let mut session = match self.session.take() {
+        let (endpoint, stop) = (self.endpoint.clone(), self.stop.clone());
+        let used = self.session.take();
+        let is_used = used.is_some();
+        let mut session = match used {
             Some(session) => session,
             None => Session::connect(&self.endpoint).await.map_err(Ended::Lost)?,
         };
-        let (endpoint, stop) = (self.endpoint.clone(), self.stop.clone());
         let mut work = Work {
             task,
             how,
             endpoint: &endpoint,
             stop: &stop,
             id,
+            taken: Instant::now(),
             statement: Instant::now(),
             convoy: false,
             transaction: None,
             at_work: None,
             pid: 0,
         };
-        match work.transact(&mut session, result).await {
+        let mut worked = work.transact(&mut session, result).await;
+        // A connection that died while nothing was done on it is no fault of this refresh.
+        let has_begun = work.pid != 0;
+        if let (true, false, Err(Ended::Server(error))) = (is_used, has_begun, &worked)
+            && commit::is_lost(error)
+        {
+            session = Session::connect(&self.endpoint).await.map_err(Ended::Lost)?;
+            worked = work.transact(&mut session, result).await;
+        }
+        match worked {
             Ok(()) => {
                 self.session = Some(session);
                 Ok(())
@@ -253,7 +269,9 @@ impl Work<'_> {
         result.outcome = RefreshOutcome::Success;
         self.put_on_record(session, result).await?;
         self.go_on()?;
-        self.commit(session, result).await
+        self.commit(session, result).await?;
+        result.duration_ms = milliseconds(self.taken);
+        Ok(())
     }
 
     /// Ends the work where the run was asked to stop.
@@ -411,7 +429,7 @@ impl Work<'_> {
             return Ok(());
         };
         session.run("SAVEPOINT recording").await?;
-        result.duration_ms = u64::try_from(self.statement.elapsed().as_millis()).unwrap_or(0);
+        result.duration_ms = milliseconds(self.taken);
         let row =
             history::Record { id: self.id, run_id: self.how.run_id, view_oid, result: &*result };
         match history::record(session.connection(), &row).await {
@@ -445,6 +463,10 @@ impl Work<'_> {
             Some(failed::error(said.sqlstate, &message, hint.as_deref(), around)),
         )
     }
+}
+
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Turns what ended a refresh into outcome and error.

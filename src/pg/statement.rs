@@ -1,8 +1,11 @@
 //! Statements that are put together at run time: the only place that may vouch for text
 //! which is not a constant. It takes numbers and quoted names, never raw text.
 
+pub(super) mod definitions;
 pub(super) mod exclusion;
+pub(super) mod fresh;
 pub(super) mod history;
+pub(super) mod ledgers;
 pub(super) mod locks;
 pub(super) mod refreshing;
 
@@ -87,13 +90,6 @@ pub(super) fn count_by_tenant(
 /// Returns the statement that cancels what one server process is doing.
 pub(super) fn cancel_backend(pid: i32) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("SELECT pg_cancel_backend({pid})"))
-}
-
-/// Returns the query that reads a ledger of migrations.
-pub(super) fn read_ledger(table: &QualifiedName) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!(
-        "SELECT version, description, installed_on, success, checksum FROM {table} ORDER BY version"
-    ))
 }
 
 /// Returns the message that tries to take the lock on migrating, in a transaction that then
@@ -182,15 +178,6 @@ pub(super) fn refresh(view: &QualifiedName, mode: RefreshMode) -> AssertSqlSafe<
 /// Vouches for a migration of the project: running it as it stands is what was asked for.
 pub(super) fn vouch_for_migration(sql: &str) -> AssertSqlSafe<String> {
     AssertSqlSafe(sql.to_owned())
-}
-
-/// Returns the statement that adds a migration to the ledger: version, description,
-/// checksum, and nanoseconds that it took.
-pub(super) fn record_migration(ledger: &QualifiedName) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!(
-        "INSERT INTO {ledger} (version, description, success, checksum, execution_time) \
-         VALUES ($1, $2, true, $3, $4)"
-    ))
 }
 
 fn local_settings(limits: &Limits) -> String {

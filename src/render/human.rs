@@ -14,6 +14,7 @@ use crate::wording::{plural, printable, wrapped};
 
 mod alike;
 mod check_grants;
+mod diff;
 mod diff_registry;
 mod explain;
 mod history;
@@ -22,6 +23,7 @@ mod lock_status;
 mod migrate;
 mod refresh;
 mod table;
+mod verify;
 
 /// Where the text goes, and how it looks.
 struct Page<'a> {
@@ -50,6 +52,7 @@ pub(super) fn render(
         Data::LockStatus(rows) => lock_status::render(rows, &mut page)?,
         Data::Refresh(rows) => refresh::render(rows, outcome.exit, &mut page)?,
         Data::History(rows) => history::render(rows, &mut page)?,
+        Data::Verify(rows) => verify::render(rows, &mut page)?,
         Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,
     }
     for finding in outcome.findings.iter().filter(|_| !is_quiet) {
@@ -139,6 +142,10 @@ impl Page<'_> {
         self.paragraph("  ", "  ", &finding.message)?;
         if let Some(location) = &finding.location {
             self.line(&format!("  at {}:{}", location.file, location.line))?;
+        }
+        let diff = finding.evidence.observed.get("diff").and_then(serde_json::Value::as_str);
+        if let Some(diff) = diff.filter(|_| finding.exception.is_none()) {
+            diff::write(self, diff)?;
         }
         if let Some(exception) = &finding.exception {
             let text = format!("accepted until {}: {}", exception.until, exception.reason);

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::drift::Comparison;
+use crate::definitions::{Compared, ComparedViews};
+use crate::drift::{ComparedView, Comparison};
 use crate::ident::QualifiedName;
 use crate::registry::RegistryEntry;
 use crate::report::Ignored;
@@ -40,8 +41,9 @@ pub struct DiffRow {
     pub diff: Option<String>,
 }
 
-/// Returns the rows for a comparison.
-pub fn rows(comparison: &Comparison<'_>) -> DiffRows {
+/// Returns the rows for a comparison; `definitions` are those that could be compared.
+pub fn rows(comparison: &Comparison<'_>, definitions: Option<&ComparedViews>) -> DiffRows {
+    let compared = |view: &ComparedView<'_>| definitions?.get(view.name);
     DiffRows {
         views: comparison
             .views
@@ -57,8 +59,11 @@ pub fn rows(comparison: &Comparison<'_>) -> DiffRows {
                 migrations: None,
                 live: view.live.is_some(),
                 presence: view.presence(),
-                definition: view.definition(),
-                diff: None,
+                definition: match view.has_definition() {
+                    true => compared(view).map_or("undecided", Compared::word),
+                    false => "not-compared",
+                },
+                diff: compared(view).and_then(Compared::diff).map(str::to_owned),
             })
             .collect(),
         ignored: comparison

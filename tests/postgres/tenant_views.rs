@@ -296,8 +296,8 @@ fn tenants_that_give_one_name_or_none_leave_the_gate_undecided() {
             "tenant 3: tenant_acme.mv_revenue is named already, by line 7 for tenant 1 (line 7)",
             "tenant 4: the tenants query gives no value for `{slug}` of public.mv_{slug} \
              (line 11)",
-            "tenant 3: public.mv_acme is named already, by line 11 for tenant 1 (line 11)",
             "tenant 5: public.mv_{slug} comes to a name that is longer than 63 bytes (line 11)",
+            "tenant 3: public.mv_acme is named already, by line 11 for tenant 1 (line 11)",
         ]
     );
 }

@@ -6,6 +6,7 @@ use crate::support::{Project, Run, TestDatabase, driftgate};
 
 mod diff_registry;
 mod explain;
+mod history;
 mod inventory;
 mod migrate;
 mod preflight;

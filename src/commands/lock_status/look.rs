@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::ident::QualifiedName;
 use crate::lock_key::LockPlace;
@@ -248,11 +247,6 @@ impl Look {
         held.into_iter().any(|lock| {
             view.is_none_or(|view| lock.key_names().iter().any(|name| name.view == *view))
         })
-    }
-
-    /// Returns the exit: what could not be read is undecided.
-    pub(super) const fn exit(&self) -> Exit {
-        if self.unread.is_some() { Exit::Undecided } else { Exit::Done }
     }
 
     /// Returns things worth saying of what was seen.

@@ -13,6 +13,7 @@ use crate::lock_status::decode::{KeyName, KeyNames};
 use crate::lock_status::release::{ReleaseOutcome, Signal, is_futile};
 use crate::lock_status::{Lock, Owner, Subject};
 use crate::pg::release_lock::{self, Holder};
+use crate::pg::session::Endpoint;
 use crate::registry::LockScheme;
 use crate::render::{self, Format};
 use crate::report::lock_status::{LockRows, ReleaseRow};
@@ -56,7 +57,7 @@ pub(super) async fn run(
             show(context, &look, looking)?;
             row.is_shown = context.settings.format == Format::Human;
         }
-        failure = release(context, &look, lock, looking, &mut row, asks).await?;
+        failure = release(&look, lock, looking.endpoint(), &mut row, asks).await?;
     }
     let project = project_facts(context, looking.registry()).await;
     let mut outcome = outcome(looking, look, project);
@@ -97,10 +98,9 @@ fn held(look: &Look, first: LockScheme) -> Option<&Lock> {
 /// Does what was asked for, unless the answer is no or it would be for nothing; returns
 /// the failure to release, where there is one.
 async fn release(
-    context: &Context,
     look: &Look,
     lock: &Lock,
-    looking: &Looking,
+    endpoint: &Endpoint,
     row: &mut ReleaseRow,
     asks: bool,
 ) -> Result<Option<Failure>, Failure> {
@@ -124,7 +124,6 @@ async fn release(
     let details = look.status.session_of(lock).and_then(|session| session.details.as_ref());
     let backend_start = details.map(|details| details.backend_start);
     let holder = Holder { place: *place, pid, backend_start };
-    let endpoint = looking.endpoint();
     let is_sent = release_lock::signal(endpoint, holder, row.signal).await?;
     let limit = if is_sent { PATIENCE } else { Duration::ZERO };
     row.held_by = release_lock::wait_until_let_go(endpoint, holder, limit).await?;
@@ -137,7 +136,6 @@ async fn release(
     if row.outcome != ReleaseOutcome::StillHeld {
         return Ok(None);
     }
-    let _ = context;
     let cause = format!("the session {pid} was sent {}, and holds it yet", row.signal.function());
     let failure = Failure::new(FailureKind::LockHeld, still_held).cause(cause);
     Ok(Some(match row.signal {

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
+use unicode_width::UnicodeWidthStr;
 
 use super::{Looking, outcome, project_facts};
 use crate::commands::Context;
@@ -31,7 +32,7 @@ pub(super) async fn run(
             Err(failure) if screen.is_used => Ok(format!("{failure}\n")),
             Err(failure) => return Err(failure),
         };
-        let every = wording::duration(pause);
+        let every = format!("{}s", pause.as_secs_f64());
         match said.and_then(|said| screen.show(&said, &every)) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
@@ -126,10 +127,17 @@ impl Screen {
 
     /// Returns the lines that the terminal has room for, and how to end it.
     fn fitting(&self, said: &str, every: &str) -> Vec<String> {
-        let mut lines: Vec<String> = said.lines().map(str::to_owned).collect();
-        let room = self.size().map_or(usize::MAX, |(_, rows)| rows.saturating_sub(3));
-        let left_out = lines.len().saturating_sub(room);
-        lines.truncate(room);
+        let (columns, rows) = self.size().unwrap_or((usize::MAX, usize::MAX));
+        let mut room = rows.saturating_sub(3);
+        // A line that is there to be copied may be wider than the terminal.
+        let fits = |line: &&str| {
+            let taken = line.width().div_ceil(columns).max(1);
+            let is_room = taken <= room;
+            room = room.saturating_sub(taken);
+            is_room
+        };
+        let mut lines: Vec<String> = said.lines().take_while(fits).map(str::to_owned).collect();
+        let left_out = said.lines().count() - lines.len();
         if left_out > 0 {
             lines.push(format!("… and {}", wording::plural(left_out, "more line")));
         }

@@ -21,14 +21,10 @@ impl Work<'_> {
         session: &mut Session,
         result: &mut RefreshResult,
     ) -> Result<(), Ended> {
-        let Err(error) = session.run("COMMIT").await else { return Ok(()) };
-        let sqlstate = server_error::sqlstate(&error);
-        let is_lost = match sqlstate.as_deref() {
-            None => true,
-            Some(code) => code.starts_with("57P") || code.starts_with("08"),
-        };
-        if !is_lost {
-            return Err(error.into());
+        match self.alive(session.run("COMMIT")).await {
+            Ok(()) => return Ok(()),
+            Err(Ended::Server(error)) if !is_lost(&error) => return Err(error.into()),
+            Err(_lost) => {}
         }
         match self.fate().await {
             Some(true) => {
@@ -71,5 +67,13 @@ impl Work<'_> {
             tokio::time::sleep(PAUSE).await;
         }
         None
+    }
+}
+
+/// Tells whether an error leaves open what became of a commit.
+pub(super) fn is_lost(error: &sqlx::Error) -> bool {
+    match server_error::sqlstate(error).as_deref() {
+        None => true,
+        Some(code) => code.starts_with("57P") || code.starts_with("08"),
     }
 }

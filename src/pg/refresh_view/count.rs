@@ -1,6 +1,5 @@
 //! Counting rows by tenant, inside the transaction of the refresh.
 
-use futures_util::TryStreamExt;
 use sqlx::Row;
 
 use super::{Ended, Work};
@@ -30,24 +29,21 @@ impl Work<'_> {
         self.statement = std::time::Instant::now();
         let column = self.task.rules.tenant_column.as_ref();
         let message = statement::count_rows(&self.task.view, column);
-        let mut rows = sqlx::raw_sql(message).fetch(session.connection());
-        loop {
-            match rows.try_next().await {
-                Ok(Some(row)) => {
-                    let count: i64 = row.try_get("rows")?;
-                    counted.rows += count;
-                    counted.tenants.insert(row.try_get("tenant")?, count);
-                }
-                Ok(None) => return Ok(Some(counted)),
-                Err(error) => return Err(self.could_not_count(error)),
-            }
+        let rows = self.alive(session.rows(message)).await;
+        for row in rows.map_err(|ended| self.could_not_count(ended))? {
+            let count: i64 = row.try_get("rows")?;
+            counted.rows += count;
+            counted.tenants.insert(row.try_get("tenant")?, count);
         }
+        Ok(Some(counted))
     }
 
     /// A refresh whose loss would not be seen is not begun.
-    fn could_not_count(&self, error: sqlx::Error) -> Ended {
-        if server_error::sqlstate(&error).as_deref() != Some("42501") {
-            return error.into();
+    fn could_not_count(&self, ended: Ended) -> Ended {
+        match &ended {
+            Ended::Server(error)
+                if server_error::sqlstate(error).as_deref() == Some("42501") => {}
+            _ => return ended,
         }
         let role = &self.endpoint.resolved.target.user;
         Ended::As(

@@ -26,6 +26,7 @@ impl Work<'_> {
         let row = rows.last().ok_or_else(|| sqlx::Error::Protocol("no row came".to_owned()))?;
         self.pid = row.try_get("pid")?;
         self.at_work = Some(session.is_at_work(self.pid));
+        self.taken = Instant::now();
         let Some(held) = not_taken(row, keys.len())? else { return Ok(()) };
         result.lock = self.task.keys[held].clone();
         if self.how.coalesce {
@@ -36,6 +37,9 @@ impl Work<'_> {
         } else {
             return Err(self.is_held(session, keys[held]).await);
         }
+        let waited = self.taken.elapsed();
+        self.taken = Instant::now();
+        result.waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         session.run(statement::limit_again(&limits)).await?;
         result.lock = self.task.keys[0].clone();
         Ok(())
@@ -61,9 +65,11 @@ impl Work<'_> {
                     until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
                 }
             };
-            match session.run(statement::wait_for(*key, left)).await {
+            match self.alive(session.run(statement::wait_for(*key, left))).await {
                 Ok(()) => {}
-                Err(error) if server_error::sqlstate(&error).as_deref() == Some("55P03") => {
+                Err(Ended::Server(error))
+                    if server_error::sqlstate(&error).as_deref() == Some("55P03") =>
+                {
                     return Err(Ended::As(
                         RefreshOutcome::SkippedLockHeld,
                         Some(RefreshError {
@@ -73,7 +79,7 @@ impl Work<'_> {
                         }),
                     ));
                 }
-                Err(error) => return Err(error.into()),
+                Err(ended) => return Err(ended),
             }
         }
         Ok(())

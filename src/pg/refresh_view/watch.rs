@@ -32,30 +32,40 @@ enum Seen {
 }
 
 impl Work<'_> {
-    /// Awaits the statement of the refresh, and watches it meanwhile.
+    /// Awaits the statement of the refresh, and watches it meanwhile: also for readers that
+    /// queue behind it, where it keeps them out.
     pub(super) async fn watched(
         &mut self,
         refreshing: impl Future<Output = Result<Vec<PgRow>, sqlx::Error>>,
         mode: Mode,
         result: &mut RefreshResult,
     ) -> Result<Vec<PgRow>, Ended> {
+        if !mode.blocks_readers() {
+            return self.alive(refreshing).await;
+        }
         let mut refreshing = std::pin::pin!(refreshing);
-        let blocks = mode.blocks_readers();
-        let mut watch = if blocks { Some(self.look_out(result).await) } else { None };
+        let mut watching = self.look_out(result).await.ok();
         let seen = tokio::select! {
             done = &mut refreshing => return Ok(done?),
-            seen = self.watch(watch.as_mut(), blocks) => seen,
+            seen = self.watch(watching.as_mut(), true) => seen,
         };
         match seen {
             Seen::Convoy => {
                 self.convoy = true;
                 Ok(refreshing.await?)
             }
-            Seen::Gone => Err(Ended::Lost(
-                Failure::new(FailureKind::Connection, "the server went away").cause(
-                    "its process is gone, or nothing answered for a minute; nothing was committed",
-                ),
-            )),
+            Seen::Gone => Err(went_away()),
+        }
+    }
+
+    /// Awaits a statement for as long as the server is there.
+    pub(super) async fn alive<T>(
+        &self,
+        running: impl Future<Output = Result<T, sqlx::Error>>,
+    ) -> Result<T, Ended> {
+        tokio::select! {
+            done = running => Ok(done?),
+            _gone = self.watch(None, false) => Err(went_away()),
         }
     }
 
@@ -79,12 +89,8 @@ impl Work<'_> {
     }
 
     /// Looks until there is something to be seen.
-    async fn watch(&self, session: Option<&mut Result<Session, Failure>>, blocks: bool) -> Seen {
+    async fn watch(&self, mut session: Option<&mut Session>, blocks: bool) -> Seen {
         let mut own = None;
-        let mut session = match session {
-            Some(Ok(session)) => Some(session),
-            _ => None,
-        };
         let (mut queued_since, mut silent) = (None, 0);
         loop {
             tokio::time::sleep(if blocks { CONVOY_PAUSE } else { ALIVE_PAUSE }).await;
@@ -134,4 +140,11 @@ impl Work<'_> {
             }
         }
     }
+}
+
+fn went_away() -> Ended {
+    Ended::Lost(
+        Failure::new(FailureKind::Connection, "the server went away")
+            .cause("its process is gone, or nothing answers any more"),
+    )
 }

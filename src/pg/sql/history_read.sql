@@ -4,7 +4,8 @@
 --   touched_since (null: the record is of another relation of this name); failed_at,
 --   failed_outcome, failed_sqlstate (null: nothing went wrong since).
 -- Versions: 13 to 18. Goes by one index, view by view: ten rows of each, however many
---   there are. A view that is gone is not among them.
+--   there are; compared as text, because names would find the index and not its order. A
+--   view that is gone is not among them.
 SELECT n.nspname::text AS schema, c.relname::text AS name,
        s.as_of, s.duration_ms, s.typical_ms,
        CASE WHEN s.view_oid = c.oid THEN s.view_xmin <> c.xmin END AS touched_since,
@@ -21,14 +22,14 @@ SELECT n.nspname::text AS schema, c.relname::text AS name,
                    AS typical_ms
           FROM (SELECT r.as_of, r.duration_ms, r.view_oid, r.view_xmin, r.finished_at
                   FROM driftgate.refreshes r
-                 WHERE r.view_schema = n.nspname AND r.view_name = c.relname
+                 WHERE r.view_schema = n.nspname::text AND r.view_name = c.relname::text
                    AND r.outcome = 'SUCCESS'
                  ORDER BY r.finished_at DESC
                  LIMIT 10) t) s ON true
   LEFT JOIN LATERAL
        (SELECT r.finished_at, r.outcome, r.sqlstate
           FROM driftgate.refreshes r
-         WHERE r.view_schema = n.nspname AND r.view_name = c.relname
+         WHERE r.view_schema = n.nspname::text AND r.view_name = c.relname::text
            AND r.outcome IN ('LOCK_TIMEOUT', 'TIMED_OUT', 'REFUSED_UNSAFE', 'REFUSED_UNFIT',
                              'ROLLED_BACK', 'CANCELLED', 'FAILED')
            AND r.finished_at > coalesce(s.finished_at, '-infinity')

@@ -17,7 +17,7 @@ pub(super) fn render(rows: &InventoryRows, page: &mut Page<'_>) -> io::Result<()
         page.line("The database has no materialized view.")?;
     } else if page.appearance.detail == Detail::Verbose {
         for row in &rows.matviews {
-            details(row, page)?;
+            details(row, rows.history_missing.is_none(), page)?;
         }
     } else {
         list(rows, page)?;
@@ -77,7 +77,8 @@ fn list<'r>(rows: &'r InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
         && (table::fits(page, &columns_with_age, &lines, with_age)
             || !table::fits(page, &columns, &lines, cells));
     if !has_room {
-        return table::write(page, &columns, &lines, cells);
+        table::write(page, &columns, &lines, cells)?;
+        return oldest(&rows.matviews, page);
     }
     table::write(page, &columns_with_age, &lines, with_age)?;
     if rows.matviews.iter().any(|row| row.refreshed_since == Some(true)) {
@@ -87,6 +88,20 @@ fn list<'r>(rows: &'r InventoryRows, page: &mut Page<'_>) -> io::Result<()> {
         page.paragraph("", "  ", text)?;
     }
     Ok(())
+}
+
+/// Writes which view holds the oldest rows, where there is no room for the age of each.
+fn oldest(rows: &[InventoryRow], page: &mut Page<'_>) -> io::Result<()> {
+    let ages = rows.iter().filter_map(|row| Some((row.last_refresh.as_ref()?.age_seconds, row)));
+    let Some((seconds, row)) = ages.max_by_key(|(age, _)| *age) else { return Ok(()) };
+    let age = age(seconds);
+    let since = match row.refreshed_since {
+        Some(true) => ", or younger ones: somebody else refreshed or altered it since",
+        _ => "",
+    };
+    let text = format!("oldest: {} holds the rows of {age} ago{since}; -v tells of each", row.name);
+    page.line("")?;
+    page.paragraph("", "  ", &text)
 }
 
 /// Returns the age of the oldest rows; a `<` in front where they may be younger.
@@ -125,7 +140,7 @@ fn registered(row: &InventoryRow) -> &'static str {
     }
 }
 
-fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
+fn details(row: &InventoryRow, has_history: bool, page: &mut Page<'_>) -> io::Result<()> {
     page.line(&row.name.to_string())?;
     let names = |names: &[crate::ident::QualifiedName]| match names {
         [] => "nothing".to_owned(),
@@ -160,10 +175,10 @@ fn details(row: &InventoryRow, page: &mut Page<'_>) -> io::Result<()> {
         ("tenants", row.tenant_safety.map_or("not read", SafetyClass::word).to_owned()),
         ("size", size),
         ("rows", rows),
-        ("rows as of", as_of(row)),
         ("reads", names(&row.depends_on)),
         ("read by", names(&row.dependents)),
     ];
+    facts.extend(has_history.then(|| ("rows as of", as_of(row))));
     facts.extend(indexes.map(|index| ("index", index)));
     if let Some(comment) = &row.comment {
         facts.push(("comment", comment.to_string()));

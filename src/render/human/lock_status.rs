@@ -106,7 +106,7 @@ impl<'s> Queue<'s> {
         let behind = (0..self.locks.len()).filter(|child| parents.get(child) == Some(&at));
         let (mut readers, mut unlisted) = (0, 0);
         for child in behind.collect::<Vec<_>>() {
-            let is_reader = self.locks[child].mode == LockMode::AccessShare;
+            let is_reader = is_reader(&self.locks[child]);
             readers += usize::from(is_reader);
             if is_reader && readers > MOST_READERS && !page.is_verbose() {
                 self.written.insert(child);
@@ -158,10 +158,19 @@ fn lock(
 ) -> io::Result<()> {
     let first = indent(depth);
     let further = format!("{first}    ");
-    page.paragraph(&first, &further, &what(status, lock))?;
-    if described.insert(lock.owner.clone()) {
-        if let Some(session) = status.session_of(lock) {
-            who(session, status.read_at, &further, page)?;
+    let session = status.session_of(lock).filter(|_| described.insert(lock.owner.clone()));
+    match session {
+        // Of one reader in a queue there is little to say, and there may be many.
+        Some(session) if is_reader(lock) && lock.wait.is_some() && !page.is_verbose() => {
+            let parts: Vec<String> = origin(session).collect();
+            let text = format!("{}: {}", what(status, lock), parts.join(", "));
+            page.paragraph(&first, &further, &text)?;
+        }
+        session => {
+            page.paragraph(&first, &further, &what(status, lock))?;
+            if let Some(session) = session {
+                who(session, status.read_at, &further, page)?;
+            }
         }
     }
     let Some(advice) = &lock.advice else { return Ok(()) };
@@ -182,6 +191,10 @@ fn lock(
     }
 }
 
+fn is_reader(lock: &Lock) -> bool {
+    matches!(lock.subject, Subject::View(_)) && lock.mode == LockMode::AccessShare
+}
+
 /// Returns who does what with a lock, and for how long.
 fn what(status: &LockStatus, lock: &Lock) -> String {
     let who = match &lock.owner {
@@ -194,6 +207,7 @@ fn what(status: &LockStatus, lock: &Lock) -> String {
             let which = if name.next_in_line { "place of the next in line" } else { "key" };
             format!("the {which}{} ({})", tenant.unwrap_or_default(), name.scheme.as_str())
         }
+        _ if is_reader(lock) => "the view".to_owned(),
         _ => format!("the view ({})", lock.mode.word()),
     };
     let age = |since: DateTime<Utc>| (status.read_at - since).to_std().unwrap_or_default();
@@ -209,10 +223,12 @@ fn what(status: &LockStatus, lock: &Lock) -> String {
                     .and_then(|session| session.details.as_ref())
                     .and_then(|details| details.xact_start),
             };
-            format!("{who} holds {thing}{}", lasting(since))
+            let holds = if is_reader(lock) { "reads" } else { "holds" };
+            format!("{who} {holds} {thing}{}", lasting(since))
         }
         Some(wait) => {
-            let waits = format!("{who} waits for {thing}{}", lasting(wait.since));
+            let waits = if is_reader(lock) { "waits to read" } else { "waits for" };
+            let waits = format!("{who} {waits} {thing}{}", lasting(wait.since));
             match behind(&wait.blocked_by) {
                 Some(behind) => format!("{waits}, behind {behind}"),
                 None => waits,
@@ -270,13 +286,10 @@ fn who(
 
 /// Returns role, application, client and state of a session, as far as they are told.
 fn identity(session: &SessionState, now: DateTime<Utc>) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    parts.extend(session.user.as_ref().map(ToString::to_string));
-    parts.extend(session.application_name.clone());
+    let mut parts: Vec<String> = origin(session).collect();
     match &session.details {
         None => parts.push("state not shown to this role".to_owned()),
         Some(details) => {
-            parts.extend(details.client_addr.clone());
             let since = details.state_change.map(|since| (now - since).to_std().unwrap_or_default());
             parts.extend(details.state.as_ref().map(|state| match since {
                 Some(since) if since >= Duration::from_secs(1) => {
@@ -287,6 +300,13 @@ fn identity(session: &SessionState, now: DateTime<Utc>) -> String {
         }
     }
     parts.join(", ")
+}
+
+/// Returns role, application and client of a session, as far as they are told.
+fn origin(session: &SessionState) -> impl Iterator<Item = String> {
+    let client = session.details.as_ref().and_then(|details| details.client_addr.clone());
+    let user = session.user.as_ref().map(ToString::to_string);
+    [user, session.application_name.clone(), client].into_iter().flatten()
 }
 
 /// Returns a text that fits, cut where it does not.

@@ -94,7 +94,8 @@ fn change(before: Option<i64>, after: Option<i64>) -> String {
 /// Writes what there is to know about one refresh beyond its line.
 fn write_why(result: &RefreshResult, page: &mut Page<'_>) -> io::Result<()> {
     let mut lines = Vec::new();
-    if let Some(error) = &result.error {
+    let is_plain_to_see = result.outcome == RefreshOutcome::SkippedFresh && !page.is_verbose();
+    if let Some(error) = result.error.as_ref().filter(|_| !is_plain_to_see) {
         let code = error.sqlstate.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
         lines.push(format!("{}{code}", error.message));
         lines.extend(error.hint.as_ref().map(|hint| format!("hint: {hint}")));

@@ -165,6 +165,18 @@ impl Scene {
         });
     }
 
+    /// Waits until a session waits for a lock on a relation.
+    pub(super) fn until_locked_out(&self, relation: &str) {
+        let mut session = self.session();
+        let waiting = format!(
+            "SELECT count(*) > 0 FROM pg_locks
+              WHERE NOT granted AND relation = '{relation}'::regclass"
+        );
+        until("a session that waits for the relation", || {
+            (session.value(&waiting) == "t").then_some(())
+        });
+    }
+
     /// Closes the gate and starts a refresh that stands at it.
     pub(super) fn start_at_gate<const N: usize>(&self, arguments: [&str; N]) -> (Session, Running) {
         let gate = self.close_gate();
@@ -173,12 +185,17 @@ impl Scene {
         (gate, running)
     }
 
-    /// Asserts that no session of the program and none of its locks is left.
-    #[track_caller]
-    pub(super) fn assert_nothing_is_left(&self) {
+    /// Waits until the program has no session here any more.
+    pub(super) fn until_gone(&self) {
         within(SOON, "every session of the program ended", || {
             self.database.sessions_of_the_program().is_empty().then_some(())
         });
+    }
+
+    /// Asserts that no session of the program and none of its locks is left.
+    #[track_caller]
+    pub(super) fn assert_nothing_is_left(&self) {
+        self.until_gone();
         assert_eq!(self.database.advisory_locks(), Vec::<String>::new());
     }
 }

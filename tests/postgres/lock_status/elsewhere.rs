@@ -1,0 +1,52 @@
+//! Where else it works: on a standby, and at what cost.
+
+use serde_json::json;
+
+use super::{Scene, key, rows, take};
+use ::driftgate::registry::LockScheme;
+
+use crate::support::driftgate;
+use crate::support::round_trips::Counting;
+use crate::support::session::Session;
+use crate::support::standby::Standby;
+
+#[test]
+fn a_standby_tells_of_its_own_locks_and_says_so() {
+    let standby = Standby::start();
+    let mut holding = Session::connect(&standby.url());
+    holding.run("SELECT pg_advisory_lock(7)");
+    let report = driftgate(["lock-status"]).database(&standby.url()).json().exits(0).document();
+    assert_eq!(rows(&report)[0]["key"], json!([7]));
+    assert_eq!(report["target"]["in_recovery"], true);
+    let notes = report["notes"].to_string();
+    assert!(notes.contains("the locks of a standby are its own"), "{notes}");
+}
+
+#[test]
+fn a_look_is_one_message_on_one_connection() {
+    let scene = Scene::new();
+    let way = Counting::new();
+    let trips = || {
+        let before = way.count();
+        scene.command([]).database(&way.url(&scene.database)).run().exits(0);
+        way.count() - before
+    };
+    let idle = trips();
+    let _held = scene.holding(&take(key(LockScheme::Int64, "public.mv", None)));
+    assert_eq!(trips(), idle, "what the views alone explain costs nothing more");
+    // The greeting, and one message.
+    assert_eq!(idle, 2);
+}
+
+#[test]
+fn looking_changes_nothing_and_leaves_no_session() {
+    let scene = Scene::new();
+    scene.database.session().run(&format!(
+        "ALTER DATABASE {} SET default_transaction_read_only = on",
+        scene.database.name()
+    ));
+    let _held = scene.holding(&take(key(LockScheme::Int64, "public.mv", Some("acme"))));
+    assert_eq!(rows(&scene.look())[0]["tenant"], "acme");
+    assert!(scene.database.sessions_of_the_program().is_empty());
+    assert_eq!(scene.database.advisory_locks().len(), 1);
+}
