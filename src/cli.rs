@@ -134,14 +134,16 @@ pub enum Command {
     /// Run the gates and print one pass/fail report
     ///
     /// The gates are those of `[gates]` in the registry, or else every gate that
-    /// this version judges (EG-1, EG-3, EG-4 and EG-7). A gate that is asked for and that
-    /// it does not judge is undecided, exit 3. Nothing is written to the database.
+    /// this version judges (EG-1, EG-3, EG-4, EG-6, EG-7 and EG-8). A gate that is asked for
+    /// and that it does not judge is undecided, exit 3. Nothing is written to the
+    /// database.
     #[command(after_help = PREFLIGHT_EXAMPLES)]
     Preflight(preflight::Args),
     /// Show and apply the project's migrations
     ///
-    /// The files are those that `[migrations]` in the registry names; the ledger is the
-    /// table _sqlx_migrations. Only `migrate up` writes.
+    /// The files are those that `[migrations]` in the registry names: SQL files as sqlx
+    /// and other tools name them, Alembic's revisions, or whatever a command applies.
+    /// Only `migrate up` writes.
     #[command(subcommand, after_help = MIGRATE_EXAMPLES)]
     Migrate(migrate::Command),
     /// List the materialized views of the database, and all that matters about each

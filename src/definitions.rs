@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::ident::{Identifier, QualifiedName, RoleName};
 
+mod calls;
 mod diff;
 mod file;
 mod refused;
@@ -80,8 +81,12 @@ impl Definition {
 
     /// Tells whether the prints of two definitions come together: what follows in one then
     /// follows in the other, so both have the same fixed point.
+    ///
+    /// A function that one of them calls, and the other uses by a syntax of its own, is the
+    /// same function: a database that was upgraded has the one, and a new one the other.
     pub fn meets(&self, other: &Self) -> bool {
         self.rounds.iter().any(|text| other.rounds.contains(text))
+            || calls::in_calls(self.text()) == calls::in_calls(other.text())
     }
 
     /// Returns the lines that describe the columns.

@@ -1,6 +1,7 @@
 //! The history: the refreshes on record, as plain data. `pg/history.rs` keeps the tables.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -71,6 +72,17 @@ pub struct FailedRefresh {
     pub outcome: String,
     /// SQLSTATE, where the server sent one.
     pub sqlstate: Option<String>,
+}
+
+impl fmt::Display for FailedRefresh {
+    /// Writes the outcome, with the SQLSTATE where the server sent one.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.outcome)?;
+        match &self.sqlstate {
+            Some(sqlstate) => write!(f, " ({sqlstate})"),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Records {
@@ -144,8 +156,10 @@ pub struct RecordedRefresh {
     pub as_of: Option<DateTime<Utc>>,
     /// When it ended, by the server's clock.
     pub finished_at: DateTime<Utc>,
-    /// How long it took, in milliseconds.
+    /// How long it took, in milliseconds; the wait for its key is left out.
     pub duration_ms: u64,
+    /// How long it waited for its key, in milliseconds.
+    pub waited_ms: u64,
     /// Rows before and after, where they were counted.
     pub rows: (Option<i64>, Option<i64>),
     /// Tenants before and after, where they were counted.

@@ -6,18 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use clap::{CommandFactory as _, Parser as _};
 
 use driftgate::checks::{CHECKS, Check, Facts};
 use driftgate::cli::Cli;
+use driftgate::definitions::{self, Definition, End, Sides};
 use driftgate::exceptions;
 use driftgate::exit::Exit;
 use driftgate::failure::Mistake;
 use driftgate::finding::{Finding, Severity};
 use driftgate::gate::{FailOn, GateId};
 use driftgate::grants::{self, Chosen, Grants, Proved};
+use driftgate::history::{FailedRefresh, History, LastRefresh, Records};
 use driftgate::ident::{Identifier, QualifiedName, RoleName};
 use driftgate::lock_key::LockKey;
 use driftgate::migrations::{
@@ -32,9 +35,7 @@ use driftgate::rights::{
     Function, Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights,
     Role, Rule, Schema, Trigger,
 };
-use driftgate::serialization::{
-    Exclusion, LockTrial, Pooling, Serialization, Turn, collisions,
-};
+use driftgate::serialization::{Exclusion, LockTrial, Pooling, Serialization, Turn, collisions};
 use driftgate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
 use driftgate::tenant_safety::SafetyClass;
 
@@ -329,7 +330,94 @@ fn example_findings() -> BTreeMap<&'static str, Finding> {
     for (slug, finding) in findings_about_locks() {
         findings.entry(slug).or_insert(finding);
     }
+    for (slug, finding) in findings_about_freshness() {
+        findings.entry(slug).or_insert(finding);
+    }
+    let about_definitions = finding_about_a_definition();
+    findings.insert(about_definitions.check, about_definitions);
     findings
+}
+
+/// Returns the finding about a view that is not what a file declares.
+fn finding_about_a_definition() -> Finding {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    fs::create_dir(folder.path().join("views")).expect("a folder can be made");
+    fs::write(folder.path().join("views/mv_status.sql"), "SELECT 1")
+        .expect("a file can be written");
+    let text = "version = 1\n\n[[matview]]\nname       = \"public.mv_status\"\n\
+                definition = \"views/mv_status.sql\"\n";
+    let registry = Registry::parse(text, "registry.toml", folder.path(), &[]).expect("no mistakes");
+    let definition = |text: &str| Definition {
+        rounds: vec![text.to_owned()],
+        end: End::Settled,
+        pretty: text.to_owned(),
+        columns: Vec::new(),
+        server_major: 15,
+    };
+    let expected = definition(" SELECT id\n   FROM public.orders\n  WHERE is_open;");
+    let found = definition(" SELECT id\n   FROM public.orders;");
+    let sides = Sides { expected: "views/mv_status.sql", found: "public.mv_status" };
+    let compared = definitions::compare(&expected, &found, sides);
+    let view = live("public.mv_status", &["id"]);
+    let compared = BTreeMap::from([(view.name.clone(), compared)]);
+    let snapshot = snapshot_of(vec![view]);
+    let facts = Facts::new(&registry, Ok(&snapshot), Err("not looked".into()));
+    let facts = facts.with_definitions(Ok(&compared));
+    let today = NaiveDate::from_ymd_opt(2026, 11, 23).expect("a day");
+    let judged = driftgate::judgement::judge(&[GateId::Eg3], &facts, FailOn::Error, today);
+    judged.findings.into_iter().next().expect("it differs")
+}
+
+/// Returns the findings about a view whose last refresh was long ago, and about one of which
+/// none is on record.
+fn findings_about_freshness() -> BTreeMap<&'static str, Finding> {
+    let text = "version = 1\n\n[[matview]]\nname          = \"public.mv_revenue\"\n\
+                max_staleness = \"2h30m\"\n\n[[matview]]\nname          = \"public.mv_status\"\n\
+                max_staleness = \"2h30m\"\n";
+    let registry = Registry::parse(text, "registry.toml", root(), &[]).expect("no mistakes");
+    let read_at = DateTime::<Utc>::UNIX_EPOCH;
+    let last = LastRefresh {
+        as_of: read_at - Duration::from_secs(5 * 3_600),
+        duration_ms: 812,
+        typical_ms: 812,
+        touched_since: Some(false),
+    };
+    let failed = FailedRefresh {
+        at: read_at,
+        outcome: "TIMED_OUT".to_owned(),
+        sqlstate: Some("57014".to_owned()),
+    };
+    let revenue: QualifiedName = "public.mv_revenue".parse().expect("a name");
+    let history = History::Known(Records {
+        writable: Ok(()),
+        read_at,
+        last_success: [(revenue.clone(), last)].into(),
+        failed_since: [(revenue, failed)].into(),
+    });
+    let views = ["public.mv_revenue", "public.mv_status"].map(|name| live(name, &["id"]));
+    let snapshot = snapshot_of(views.into());
+    let facts = Facts::new(&registry, Ok(&snapshot), Err("not looked".into()));
+    let facts = facts.with_history(Ok(&history));
+    let judged = driftgate::judgement::judge(&[GateId::Eg8], &facts, FailOn::Error, NaiveDate::MIN);
+    judged.findings.into_iter().map(|finding| (finding.check, finding)).collect()
+}
+
+/// Makes a snapshot of views.
+fn snapshot_of(views: Vec<ViewState>) -> Snapshot {
+    Snapshot {
+        server: ServerFacts {
+            database: "app".to_owned(),
+            role: RoleName::from_catalog("operator"),
+            version: "15.18".to_owned(),
+            version_num: 150_018,
+            in_recovery: false,
+            read_only: false,
+            read_at: DateTime::<Utc>::UNIX_EPOCH,
+            database_oid: 5,
+            server_started: DateTime::<Utc>::UNIX_EPOCH,
+        },
+        views: views.into_iter().map(|view| (view.name.clone(), view)).collect(),
+    }
 }
 
 /// Returns one finding of each check of views, migrations and exceptions.
@@ -377,26 +465,18 @@ fn drifted_findings() -> BTreeMap<&'static str, Finding> {
     let today = NaiveDate::from_ymd_opt(2026, 11, 23).expect("a day");
     let mut findings = BTreeMap::new();
     for views in databases {
-        let snapshot = Snapshot {
-            server: ServerFacts {
-                database: "app".to_owned(),
-                role: RoleName::from_catalog("operator"),
-                version: "15.18".to_owned(),
-                version_num: 150_018,
-                in_recovery: false,
-                read_only: false,
-                read_at: DateTime::<Utc>::UNIX_EPOCH,
-                database_oid: 5,
-                server_started: DateTime::<Utc>::UNIX_EPOCH,
-            },
-            views: views.into_iter().map(|view| (view.name.clone(), view)).collect(),
-        };
+        let snapshot = snapshot_of(views);
         let facts = Facts::new(&registry, Ok(&snapshot), Ok(&migrations));
         let judged =
             driftgate::judgement::judge(&GateId::ALL, &facts, FailOn::Error, today).findings;
         for finding in judged {
             findings.entry(finding.check).or_insert(finding);
         }
+    }
+    let revisions = revisions();
+    let facts = Facts::new(&registry, Err("not looked at".to_owned()), Ok(&revisions));
+    for finding in driftgate::checks::run(&[GateId::Eg1], &facts).findings {
+        findings.entry(finding.check).or_insert(finding);
     }
     findings
 }

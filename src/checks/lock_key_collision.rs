@@ -87,10 +87,7 @@ fn finding(
         .evidence(json!({ "scheme": scheme }), observed)
         .query(query::lock_keys(scheme, [first, second]))
         .remedy(remedy(collision))
-        .at(Some(Location {
-            file: facts.registry.source.display.clone(),
-            line: second.line,
-        }))
+        .at(Some(Location { file: facts.registry.source.display.clone(), line: second.line }))
 }
 
 /// Returns how likely an accident is with so many keys, to four places; of a pair's halves
@@ -145,8 +142,10 @@ mod tests {
 
     #[test]
     fn fires_for_tenants_by_accident_and_counts_what_is_more() {
-        let registry = registry("version = 1\n[locks]\nscheme = 'int32'\n\
-             [[matview]]\nname = 'public.mv_channel_performance'\n");
+        let registry = registry(
+            "version = 1\n[locks]\nscheme = 'int32'\n\
+             [[matview]]\nname = 'public.mv_channel_performance'\n",
+        );
         let tenants = ["tenant_06144", "tenant_35846"].map(str::to_owned);
         let mut locks = locks(collisions::find(&registry, Ok(&tenants)));
         assert_eq!(found_in_locks(SLUG, &registry, &locks).len(), 1);

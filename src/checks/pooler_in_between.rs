@@ -27,12 +27,12 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         Pooling::Direct | Pooling::Session => return,
         Pooling::Transaction { turns } => (
             "a pooler in between gives the server process of a session to others after each \
-             transaction: a lock or setting of a session stays behind, and is somebody else's",
+             transaction, with what the session locked and set",
             json!({ "pooling": "transaction", "turns": turns }),
         ),
         Pooling::Statement { sqlstate } => (
-            "a pooler in between lets no transaction through: a lock of a transaction is gone \
-             before the refresh begins, and so is every setting of its own",
+            "a pooler in between lets no transaction through: no key can be held for as long as \
+             a refresh takes",
             json!({ "pooling": "statement", "sqlstate": sqlstate }),
         ),
     };

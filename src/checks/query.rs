@@ -18,13 +18,16 @@ pub(super) fn matview(name: &QualifiedName) -> String {
     )
 }
 
-/// Returns the query that shows the last successful refresh of a view on record, and how
-/// old its rows are: no row, none is.
+/// Returns the query that shows the last successful refresh of a view on record, how old its
+/// rows are, and whether nobody touched it since: no row, none of this very relation is.
 pub(super) fn last_refresh(name: &QualifiedName) -> String {
     format!(
-        "SELECT as_of, clock_timestamp() - as_of AS age, role_name, run_id \
-         FROM driftgate.refreshes WHERE view_schema = {} AND view_name = {} \
-         AND outcome = 'SUCCESS' ORDER BY finished_at DESC LIMIT 1",
+        "SELECT r.as_of, clock_timestamp() - r.as_of AS age, r.view_xmin = c.xmin AS untouched \
+         FROM driftgate.refreshes r JOIN pg_class c ON c.oid = r.view_oid \
+         JOIN pg_namespace n ON n.oid = c.relnamespace \
+         AND n.nspname = r.view_schema AND c.relname = r.view_name \
+         WHERE r.view_schema = {} AND r.view_name = {} AND r.outcome = 'SUCCESS' \
+         ORDER BY r.finished_at DESC LIMIT 1",
         literal(name.schema.as_str()),
         literal(name.name.as_str()),
     )

@@ -30,8 +30,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
             message += ": the one on record was of another relation of this name, before the view \
                         was made anew or renamed";
         } else if let Some(failed) = failed {
-            let code = failed.sqlstate.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
-            message += &format!("; the last one ended with {}{code}", failed.outcome);
+            message += &format!("; the last one ended with {failed}");
         }
         outcome.add(
             check
@@ -57,8 +56,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
 mod tests {
     use crate::testing::history::{judged, past};
 
-    const HOURLY: &str =
-        "version = 1\n[[matview]]\nname = 'public.mv_a'\nmax_staleness = '1h'";
+    const HOURLY: &str = "version = 1\n[[matview]]\nname = 'public.mv_a'\nmax_staleness = '1h'";
 
     #[test]
     fn fires_when_nothing_is_on_record() {

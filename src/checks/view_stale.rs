@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Check, Facts, Outcome, Source, query};
-use crate::finding::{Remedy, Severity, Subject};
+use crate::finding::{Finding, Remedy, Severity, Subject};
 use crate::gate::GateId;
-use crate::history::LastRefresh;
+use crate::history::{FailedRefresh, LastRefresh};
 use crate::ident::QualifiedName;
 use crate::registry::RegistryEntry;
 use crate::wording;
@@ -50,49 +50,55 @@ pub(super) fn limited<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = Limited<
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Ok(records) = &facts.history else { return };
     note_what_has_no_age(check, facts, outcome);
-    for Limited { entry, name, limit, last } in limited(facts) {
-        let Some(last) = last else { continue };
+    for one in limited(facts) {
+        let Some(last) = one.last else { continue };
         let age = records.age(last);
-        if age <= limit {
+        if age <= one.limit {
             continue;
         }
-        let (shown, allowed) = (wording::duration(age), humantime::format_duration(limit));
         if last.touched_since == Some(true) {
             let reason = format!(
-                "the last refresh on record is {shown} old, and {allowed} are allowed; somebody \
-                 else refreshed or altered the view since, so it may be fresher than that"
+                "the last refresh on record is {} old, and {} are allowed; somebody else refreshed \
+                 or altered the view since, so it may be fresher than that",
+                wording::duration(age),
+                humantime::format_duration(one.limit)
             );
-            outcome.cannot_judge(check, Some(Subject::matview(name)), reason);
-            continue;
+            outcome.cannot_judge(check, Some(Subject::matview(one.name)), reason);
+        } else {
+            let failed = records.failed_since.get(one.name);
+            outcome.add(finding(check, facts, &one, (last, age), failed));
         }
-        let failed = records.failed_since.get(name).map_or_else(String::new, |failed| {
-            let code = failed.sqlstate.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
-            format!("; its last refresh ended with {}{code}", failed.outcome)
-        });
-        outcome.add(
-            check
-                .finding(
-                    Subject::matview(name),
-                    format!(
-                        "{name} holds the rows of {shown} ago, and {allowed} are allowed{failed}"
-                    ),
-                )
-                .evidence(
-                    json!({ "max_staleness_seconds": limit.as_secs() }),
-                    json!({
-                        "as_of": crate::report::timestamp(last.as_of),
-                        "age_seconds": age.as_secs(),
-                        "last_failure": records.failed_since.get(name).map(|one| &one.outcome),
-                    }),
-                )
-                .query(query::last_refresh(name))
-                .remedy(
-                    Remedy::says("refresh it; where nothing does so by itself, it needs a schedule")
-                        .command(format!("driftgate refresh {name}")),
-                )
-                .at(facts.location(entry)),
-        );
     }
+}
+
+fn finding(
+    check: &Check,
+    facts: &Facts<'_>,
+    Limited { entry, name, limit, .. }: &Limited<'_>,
+    (last, age): (&LastRefresh, Duration),
+    failed: Option<&FailedRefresh>,
+) -> Finding {
+    let (shown, allowed) = (wording::duration(age), humantime::format_duration(*limit));
+    let mut message = format!("{name} holds the rows of {shown} ago, and {allowed} are allowed");
+    if let Some(failed) = failed {
+        message += &format!("; its last refresh ended with {failed}");
+    }
+    check
+        .finding(Subject::matview(name), message)
+        .evidence(
+            json!({ "max_staleness_seconds": limit.as_secs() }),
+            json!({
+                "as_of": crate::report::timestamp(last.as_of),
+                "age_seconds": age.as_secs(),
+                "last_failure": failed.map(|failed| &failed.outcome),
+            }),
+        )
+        .query(query::last_refresh(name))
+        .remedy(
+            Remedy::says("refresh it; where nothing does so by itself, it needs a schedule")
+                .command(format!("driftgate refresh {name}")),
+        )
+        .at(facts.location(entry))
 }
 
 /// Notes the views with a limit whose rows have no age, and that there is none with a limit.
@@ -119,8 +125,7 @@ fn note_what_has_no_age(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome)
 mod tests {
     use crate::testing::history::{Past, judged, past};
 
-    const HOURLY: &str =
-        "version = 1\n[[matview]]\nname = 'public.mv_a'\nmax_staleness = '1h'";
+    const HOURLY: &str = "version = 1\n[[matview]]\nname = 'public.mv_a'\nmax_staleness = '1h'";
 
     #[test]
     fn fires_when_the_rows_are_older_than_declared() {
@@ -128,10 +133,7 @@ mod tests {
         let [finding] = &outcome.findings[..] else { panic!("{outcome:?}") };
         assert_eq!((finding.check, outcome.unjudged.len()), ("view-stale", 0));
         assert_eq!(finding.evidence.observed["age_seconds"], 3_601);
-        assert_eq!(
-            finding.message,
-            "public.mv_a holds the rows of 1h 1s ago, and 1h are allowed"
-        );
+        assert_eq!(finding.message, "public.mv_a holds the rows of 1h 1s ago, and 1h are allowed");
     }
 
     #[test]

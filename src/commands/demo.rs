@@ -74,6 +74,9 @@ async fn as_declared(tour: &mut Tour<'_>) -> Result<(), Failure> {
     tour.script("demo/seed.sql", project::SEED).await?;
     tour.say("What is there, read from the catalog alone; it takes no right beyond CONNECT.")?;
     tour.run(&["inventory"], Exit::Done).await?;
+    tour.say("Refreshes go on record in the database itself: that tells how old rows are.")?;
+    tour.run(&["history", "install"], Exit::Done).await?;
+    tour.run(&["refresh", "--all"], Exit::Done).await?;
     tour.say("And the verdict, for people and pipelines alike:")?;
     tour.run(&["preflight"], Exit::Done).await
 }

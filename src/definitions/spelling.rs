@@ -15,10 +15,7 @@ pub fn spellings(text: &str) -> Vec<Cow<'_, str>> {
 
 /// Tells whether a declared text is one of the server's own prints, but for what stands
 /// around it: then it needs no server to see that both are the same.
-pub fn agree_as_they_stand<'a>(
-    declared: &str,
-    prints: impl IntoIterator<Item = &'a str>,
-) -> bool {
+pub fn agree_as_they_stand<'a>(declared: &str, prints: impl IntoIterator<Item = &'a str>) -> bool {
     let bare = |text: &str| {
         let text = text.replace("\r\n", "\n");
         text.trim().trim_end_matches(|end: char| end == ';' || end.is_whitespace()).to_owned()

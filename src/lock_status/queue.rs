@@ -4,6 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
+use super::decode::key_at;
 use super::mode::LockMode;
 use super::{Lock, Owner, ReadLock, Subject, Target};
 
@@ -70,7 +71,7 @@ fn strongest(locks: &[ReadLock]) -> HashMap<(Target, Owner), LockMode> {
 /// who waits, and who waits longest first; the foreign ones last, by session and key.
 pub(super) fn by_view(one: &Lock, other: &Lock) -> Ordering {
     let place = |lock: &Lock| match &lock.subject {
-        Subject::Key(place, names) if names.is_empty() => Some(*place),
+        Subject::Key(place, names) if names.is_empty() => Some(key_at(*place)),
         _ => None,
     };
     let names = |lock: &Lock| match &lock.subject {
@@ -80,8 +81,8 @@ pub(super) fn by_view(one: &Lock, other: &Lock) -> Ordering {
     let since = |lock: &Lock| lock.wait.as_ref().map(|wait| wait.since);
     (one.is_known().cmp(&other.is_known()).reverse())
         .then_with(|| one.view().cmp(&other.view()))
-        .then_with(|| one.tenant().cmp(&other.tenant()))
         .then_with(|| names(one).is_none().cmp(&names(other).is_none()))
+        .then_with(|| one.tenant().cmp(&other.tenant()))
         .then_with(|| names(one).cmp(&names(other)))
         .then_with(|| match one.is_known() {
             true => since(one).cmp(&since(other)),

@@ -167,8 +167,8 @@ fn keys_come_before_the_view_and_foreign_ones_last() {
             "3 public.mv before [5]",
             "5 public.mv behind [3]",
             "2 public.mv (next in line)",
-            "3 public.mv ExclusiveLock",
             "4 public.mv for tenant acme",
+            "3 public.mv ExclusiveLock",
             "1 foreign 7",
             "8 foreign -7",
         ]

@@ -205,6 +205,12 @@ fn failed(shown: &str, status: i32, output: &str, plan: &ToolRun) -> Failure {
             "Python has no module {module}: install it where {} looks for modules",
             plan.program.display()
         ));
+        if ["psycopg", "psycopg2"].contains(&module) {
+            failure = failure.hint(
+                "for `postgresql://` SQLAlchemy takes psycopg from its version 2.1 on, and \
+                 psycopg2 before",
+            );
+        }
     }
     failure.hint("what it did before it failed is for it to know: see what is there")
 }

@@ -11,7 +11,7 @@ use sqlx::{PgConnection, Row};
 use super::fresh_database::FreshDatabase;
 use super::session::{AtWork, Session};
 use super::shared_state::{self, Keeper};
-use super::statement::fresh as statement;
+use super::statement::fresh::{self as statement, Settled};
 use super::{server_error, statement as common};
 use crate::failure::{Failure, FailureKind};
 use crate::ident::QualifiedName;
@@ -69,8 +69,7 @@ pub struct Building<'f> {
     migrator: Session,
     platform: Session,
     keeper: Option<Keeper>,
-    /// In which time zone steps read literals; `None`: in the driver's, UTC.
-    time_zone: Option<&'f str>,
+    settled: Settled<'f>,
     stories: Stories,
     _at_work: [AtWork; 2],
 }
@@ -85,17 +84,25 @@ impl<'f> Building<'f> {
         let mut migrator = Session::connect(&fresh.endpoint).await?;
         let mut platform = Session::connect(&fresh.platform).await?;
         let at_work = [migrator.note_backend().await?, platform.note_backend().await?];
+        let settled = Settled {
+            limits: migrator.limits(),
+            version_num: version_num(&mut platform).await?,
+            is_shared: fresh.source.is_shared(),
+            time_zone: None,
+        };
         let keeper = match fresh.source.is_shared() {
             true => Some(Keeper::start(&mut platform).await?),
             false => None,
         };
+        let ready = platform.run(statement::SETTLE_LOOKING).await;
+        ready.map_err(|error| platform.failure(&error, "settle a session that looks"))?;
         let stories = Stories::default();
         let mut building = Self {
             fresh,
             migrator,
             platform,
             keeper,
-            time_zone: None,
+            settled,
             stories,
             _at_work: at_work,
         };
@@ -107,7 +114,7 @@ impl<'f> Building<'f> {
     /// Has the steps read literals of time in the time zone of the target: another tool than
     /// one of sqlx's kind, whose sessions are in UTC, applies them there.
     pub fn use_time_zone_of_target(&mut self) {
-        self.time_zone = self.fresh.time_zone.as_deref();
+        self.settled.time_zone = self.fresh.time_zone.as_deref();
     }
 
     /// Makes the ledger that sqlx's own tool would have made first: migrations may name it.
@@ -195,14 +202,11 @@ impl<'f> Building<'f> {
     }
 
     async fn run_in_transaction(&mut self, step: &Step<'_>, whom: As) -> Result<Asked, StepEnd> {
-        let time_zone = self.time_zone;
-        let session = self.session(whom);
-        let (message, before) = statement::run_step(&session.limits(), time_zone, step.sql);
-        let begun = writes(session.connection(), message).await;
+        let settled = self.settled;
+        let (message, before) = settled.run_step(step.sql);
+        let begun = writes(self.session(whom).connection(), message).await;
         let begun = begun.map_err(|error| self.refused(&error, step, before, whom))?;
-        let commits = self.keeper.is_none();
-        let session = self.session(whom);
-        let ended = writes(session.connection(), statement::end_step(commits)).await;
+        let ended = writes(self.session(whom).connection(), settled.end_step()).await;
         let ended = ended.map_err(|error| self.refused(&error, step, usize::MAX, whom))?;
         if ended.transaction != begun.transaction {
             return Err(StepEnd::Failed(Box::new(Broken::by_us(
@@ -210,7 +214,7 @@ impl<'f> Building<'f> {
                  program to do",
             ))));
         }
-        if !commits {
+        if settled.is_shared {
             self.guard(step, whom, &begun, &ended).await?;
             let session = self.session(whom);
             let committed = session.run("COMMIT").await;
@@ -256,9 +260,8 @@ impl<'f> Building<'f> {
     async fn run_alone(&mut self, step: &Step<'_>, whom: As) -> Result<Asked, StepEnd> {
         // What it commits is committed: on a server that is not our own it can only be told.
         self.watch_roles().await.map_err(undecided)?;
-        let limits = self.session(whom).limits();
-        let settled = statement::before_lone_step(&limits);
-        let begun = writes(self.session(whom).connection(), settled).await;
+        let settling = self.settled.before_lone_step();
+        let begun = writes(self.session(whom).connection(), settling).await;
         let begun = begun.map_err(|error| self.refused(&error, step, usize::MAX, whom))?;
         let ran = self.session(whom).run(common::vouch_for_migration(step.sql)).await;
         // The rest of the run must not meet what it left, whatever became of it.
@@ -348,7 +351,6 @@ struct Writes {
     transaction: String,
     rules: i64,
     relations: i64,
-    indexes: i64,
     traceless: i64,
     shared: i64,
     accounts: i64,
@@ -378,9 +380,7 @@ impl Writes {
     fn since(&self, begun: &Self) -> Asked {
         let wanted = if !self.is_counting || self.traceless != begun.traceless {
             Wanted::Everything
-        } else if (self.rules, self.relations, self.indexes)
-            != (begun.rules, begun.relations, begun.indexes)
-        {
+        } else if (self.rules, self.relations) != (begun.rules, begun.relations) {
             Wanted::Written
         } else {
             Wanted::Nothing
@@ -404,15 +404,30 @@ async fn writes(
                 transaction: row.try_get("xact_of_step")?,
                 rules: row.try_get("rules")?,
                 relations: row.try_get("relations")?,
-                indexes: row.try_get("indexes")?,
                 traceless: row.try_get("traceless")?,
-                shared: row.try_get("shared")?,
-                accounts: row.try_get("accounts")?,
+                shared: or_none(row.try_get("shared"))?,
+                accounts: or_none(row.try_get("accounts"))?,
                 is_counting: row.try_get("is_counting")?,
             });
         }
     }
     counted.ok_or(sqlx::Error::RowNotFound)
+}
+
+/// Makes a count that was not asked for none.
+fn or_none(count: Result<i64, sqlx::Error>) -> Result<i64, sqlx::Error> {
+    match count {
+        Err(sqlx::Error::ColumnNotFound(_)) => Ok(0),
+        count => count,
+    }
+}
+
+async fn version_num(session: &mut Session) -> Result<i32, Failure> {
+    let rows = session.rows("SELECT current_setting('server_version_num')::int4 AS version_num").await;
+    let read = rows.and_then(|rows| {
+        rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get::<i32, _>("version_num")
+    });
+    read.map_err(|error| session.failure(&error, "ask for the server's version"))
 }
 
 fn look(rows: &[PgRow]) -> Result<Look, sqlx::Error> {
@@ -436,12 +451,11 @@ fn look(rows: &[PgRow]) -> Result<Look, sqlx::Error> {
 mod tests {
     use super::*;
 
-    fn writes(rules: i64, relations: i64, indexes: i64, traceless: i64) -> Writes {
+    fn writes(rules: i64, relations: i64, traceless: i64) -> Writes {
         Writes {
             transaction: "700".into(),
             rules,
             relations,
-            indexes,
             traceless,
             shared: 0,
             accounts: 0,
@@ -451,13 +465,12 @@ mod tests {
 
     #[test]
     fn a_look_is_as_wide_as_what_was_written_makes_needful() {
-        let begun = writes(5, 5, 5, 5);
+        let begun = writes(5, 5, 5);
         for (ended, wanted, may_create) in [
-            (writes(5, 5, 5, 5), Wanted::Nothing, false),
-            (writes(6, 5, 5, 5), Wanted::Written, true),
-            (writes(5, 6, 5, 5), Wanted::Written, false),
-            (writes(5, 5, 6, 5), Wanted::Written, false),
-            (writes(6, 6, 6, 6), Wanted::Everything, true),
+            (writes(5, 5, 5), Wanted::Nothing, false),
+            (writes(6, 5, 5), Wanted::Written, true),
+            (writes(5, 6, 5), Wanted::Written, false),
+            (writes(6, 6, 6), Wanted::Everything, true),
         ] {
             let asked = ended.since(&begun);
             assert_eq!((asked.wanted, asked.may_create), (wanted, may_create), "{ended:?}");

@@ -59,6 +59,8 @@ pub struct Refresher {
     endpoint: Endpoint,
     stop: Stop,
     session: Option<Session>,
+    /// The server process of the session, once it has done something.
+    pid: i32,
 }
 
 /// Why a refresh was not done; the transaction is then taken back.
@@ -109,7 +111,7 @@ struct Work<'w> {
 impl Refresher {
     /// Makes one that has no connection yet.
     pub const fn new(endpoint: Endpoint, stop: Stop) -> Self {
-        Self { endpoint, stop, session: None }
+        Self { endpoint, stop, session: None, pid: 0 }
     }
 
     /// Refreshes a view, and tells what came of it, whatever that is.
@@ -185,6 +187,7 @@ impl Refresher {
         }
         match worked {
             Ok(()) => {
+                self.pid = work.pid;
                 self.session = Some(session);
                 Ok(())
             }
@@ -203,6 +206,11 @@ impl Refresher {
 
     async fn analyze(&mut self, task: &Task, result: &mut RefreshResult) {
         let Some(session) = self.session.as_mut().filter(|_| task.analyze) else { return };
+        if self.stop.asked().is_some() {
+            result.notes.push("refreshed, but not analyzed: the run was asked to stop".to_owned());
+            return;
+        }
+        let _at_work = session.is_at_work(self.pid);
         let message = statement::analyze(&task.view, &self.endpoint.limits);
         if let Err(error) = session.run(message).await {
             let code = server_error::sqlstate(&error).unwrap_or_else(|| "no answer".to_owned());
@@ -454,6 +462,7 @@ impl Work<'_> {
             asked_to_stop: self.stop.asked().is_some(),
             convoy: self.convoy,
             time_is_up: !limit.is_zero() && self.statement.elapsed() >= limit,
+            in_function: said.is_of_function,
         };
         let redact = |text: &str| self.endpoint.resolved.redactor.redact(text);
         let message = redact(said.message);

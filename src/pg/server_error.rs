@@ -19,12 +19,40 @@ pub(super) struct Said<'e> {
     pub(super) sqlstate: &'e str,
     pub(super) message: &'e str,
     pub(super) hint: Option<&'e str>,
+    /// It came out of a function that the statement called: its words may be put together
+    /// from values, whatever its code says.
+    pub(super) is_of_function: bool,
 }
 
 /// Returns what the server sent with an error; `None`: it was not the server's.
 pub(super) fn said(error: &sqlx::Error) -> Option<Said<'_>> {
     let error = postgres(error)?;
-    Some(Said { sqlstate: error.code(), message: error.message(), hint: error.hint() })
+    Some(Said {
+        sqlstate: error.code(),
+        message: error.message(),
+        hint: error.hint(),
+        is_of_function: is_of_function(error),
+    })
+}
+
+/// Tells whether an error came out of a function that the statement called.
+///
+/// Such an error has a context, whichever code the function gave it. Some codes have one
+/// that tells no value wherever they come from, unless a procedural language raised them,
+/// which it does from a source file of its own.
+fn is_of_function(error: &PgDatabaseError) -> bool {
+    if error.r#where().is_none() {
+        return false;
+    }
+    let is_of_language = error.file().is_some_and(|file| {
+        let file = file.rsplit('/').next().unwrap_or(file);
+        file.starts_with("pl")
+    });
+    let tells_no_value = match error.code() {
+        "21000" | "23505" | "25P04" | "42501" | "55P03" | "57014" | "57P01" => true,
+        code => code.starts_with("40") || code.starts_with("53"),
+    };
+    is_of_language || !tells_no_value
 }
 
 /// Turns an error of a running session into a failure; `doing` says what was tried.

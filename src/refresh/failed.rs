@@ -12,6 +12,8 @@ pub struct Around {
     pub convoy: bool,
     /// The statement had run for as long as it may.
     pub time_is_up: bool,
+    /// It came out of a function that the query calls.
+    pub in_function: bool,
 }
 
 /// Returns the outcome that an error leads to.
@@ -31,18 +33,17 @@ pub fn outcome(sqlstate: Option<&str>, around: Around) -> RefreshOutcome {
 
 /// Makes the error of a result from the server's code, message and hint.
 ///
-/// A value of a row may stand in the message of a data exception and in that of a
-/// function's own `RAISE`; both are left to the server's log.
+/// A value of a row may stand in the message of a data exception, in that of a name which
+/// is not known, and in whatever comes out of a function, which may give it any code; all
+/// of those are left to the server's log.
 pub fn error(sqlstate: &str, message: &str, hint: Option<&str>, around: Around) -> RefreshError {
-    // That of a division by zero is the same for every row.
-    let may_hold_rows =
-        sqlstate != "22012" && ["22", "P0", "HV"].iter().any(|class| sqlstate.starts_with(class));
+    let may_hold_rows = around.in_function || names_values(sqlstate);
     let message = match sqlstate {
         "57014" if around.convoy => "readers queued behind it for too long".to_owned(),
         "57014" if around.asked_to_stop => "the run was asked to stop".to_owned(),
         _ if may_hold_rows => format!(
             "{}; the server's log has its message, which may hold row data",
-            condition(sqlstate)
+            condition(sqlstate, around)
         ),
         _ => message.to_owned(),
     };
@@ -52,8 +53,19 @@ pub fn error(sqlstate: &str, message: &str, hint: Option<&str>, around: Around) 
     RefreshError { sqlstate: Some(sqlstate.to_owned()), message, hint }
 }
 
-fn condition(sqlstate: &str) -> &'static str {
-    match &sqlstate[..2] {
+/// Tells whether the server's own message for a code may hold a value.
+fn names_values(sqlstate: &str) -> bool {
+    match sqlstate {
+        // Of a division by zero and a missing right it is the same for every row.
+        "22012" | "42501" => false,
+        _ => ["22", "42", "P0", "HV"].iter().any(|class| sqlstate.starts_with(class)),
+    }
+}
+
+fn condition(sqlstate: &str, around: Around) -> &'static str {
+    match sqlstate.get(..2).unwrap_or_default() {
+        _ if around.in_function => "a function that the query calls raised an error",
+        "42" => "a value of some row names nothing that the server knows",
         "22" => "a value of some row cannot be computed",
         "HV" => "a foreign server refused",
         _ => "a function that the query calls raised an error",
@@ -110,12 +122,23 @@ mod tests {
 
     #[test]
     fn no_message_holds_a_value_of_a_row() {
-        for code in ["22P02", "22003", "P0001", "HV00L"] {
-            let error = error(code, "invalid input: \"secret\"", Some("secret"), Around::default());
+        let of_function = Around { in_function: true, ..Around::default() };
+        for (code, around) in [
+            ("22P02", Around::default()),
+            ("22003", Around::default()),
+            ("42P01", Around::default()),
+            ("P0001", Around::default()),
+            ("HV00L", Around::default()),
+            ("23505", of_function),
+            ("42501", of_function),
+            ("AB123", of_function),
+            ("", of_function),
+        ] {
+            let error = error(code, "invalid input: \"secret\"", Some("secret"), around);
             assert!(!format!("{error:?}").contains("secret"), "{error:?}");
         }
-        let shown = error("42703", "column x does not exist", Some("try y"), Around::default());
-        assert_eq!(shown.message, "column x does not exist");
+        let shown = error("0A000", "it is not supported", Some("try y"), Around::default());
+        assert_eq!(shown.message, "it is not supported");
         assert_eq!(shown.hint.as_deref(), Some("try y"));
     }
 }

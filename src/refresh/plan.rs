@@ -12,6 +12,7 @@ use super::{Mode, NamedKey, Plan, RefreshOutcome, Refusal, Safety, SafetyRules, 
 use crate::history::{History, LastRefresh};
 use crate::ident::{Identifier, QualifiedName};
 use crate::lock_key::LockKey;
+use crate::order::cycles;
 use crate::registry::{RefreshMode, Registry, RegistryEntry};
 use crate::rights::Oid;
 use crate::snapshot::{Snapshot, ViewState};
@@ -61,6 +62,7 @@ pub fn plan(selection: &Selection<'_>, sources: Sources<'_>, options: Options) -
     let names: BTreeSet<QualifiedName> = entries.keys().map(|name| (*name).clone()).collect();
     let reads = planner.reads(&entries);
     let ordered = order(&names, &reads);
+    let circles = planner.circles();
     let members = ordered.cycles.iter().flatten();
     let places: BTreeMap<&QualifiedName, usize> =
         ordered.views.iter().chain(members).zip(0..).collect();
@@ -69,7 +71,7 @@ pub fn plan(selection: &Selection<'_>, sources: Sources<'_>, options: Options) -
     for name in ordered.views.iter().chain(ordered.cycles.iter().flatten()) {
         let Some(entry) = entries.get(name) else { continue };
         let mut task = planner.task(name, entry);
-        match ordered.cycles.iter().find(|members| members.contains(name)) {
+        match circles.iter().find(|members| members.contains(name)) {
             Some(members) => task.refusal = Some(in_a_cycle(members)),
             None => {
                 let upstream = reads.get(name).into_iter().flatten();
@@ -336,6 +338,19 @@ impl Planner<'_> {
             }
         }
         reads
+    }
+
+    /// Returns the members of each circle, whether they are selected or not: a view in one
+    /// is refreshed from its own old rows, even on its own.
+    fn circles(&self) -> Vec<Vec<QualifiedName>> {
+        let live = self.sources.snapshot.views.iter();
+        let live = live.flat_map(|(name, view)| view.depends_on.iter().map(move |up| (name, up)));
+        let entries = self.sources.registry.matviews.iter();
+        let declared = entries
+            .filter_map(|entry| Some((entry.name.fixed()?, &entry.depends_on)))
+            .flat_map(|(name, upstream)| upstream.iter().map(move |up| (name, up)));
+        let circles = cycles(live.chain(declared)).into_iter();
+        circles.map(|members| members.into_iter().cloned().collect()).collect()
     }
 
     /// Returns the turn of each view: shared views first, then tenant by tenant, the one

@@ -1,9 +1,10 @@
 //! The queue: which refresh may begin next, and which never will, by what came of those
 //! before. No clock and no waiting; the runner asks and tells.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Plan, RefreshOutcome};
+use crate::lock_key::LockKey;
 
 /// The refreshes of a plan that are still to be done.
 #[derive(Debug)]
@@ -16,6 +17,10 @@ pub struct Queue {
     has_ended: Vec<bool>,
     /// Those that may begin, in the order of their turns.
     ready: BTreeSet<(usize, usize)>,
+    /// For each place, those that take one of its keys too: at once, this run would stand
+    /// in its own way.
+    rivals: Vec<Vec<usize>>,
+    at_work: BTreeSet<usize>,
 }
 
 impl Queue {
@@ -34,18 +39,26 @@ impl Queue {
             .map(|place| (turns[place], place))
             .collect();
         let has_ended = vec![false; turns.len()];
-        Self { waits_for, dependents, turns, has_ended, ready }
+        let (rivals, at_work) = (rivals(plan), BTreeSet::new());
+        Self { waits_for, dependents, turns, has_ended, ready, rivals, at_work }
     }
 
     /// Takes the next one that may begin; `None`: none may before another has ended.
     pub fn take(&mut self) -> Option<usize> {
-        self.ready.pop_first().map(|(_, place)| place)
+        let is_free = |place: usize| {
+            self.rivals[place].iter().all(|rival| !self.at_work.contains(rival))
+        };
+        let next = self.ready.iter().find(|(_, place)| is_free(*place)).copied()?;
+        self.ready.remove(&next);
+        self.at_work.insert(next.1);
+        Some(next.1)
     }
 
     /// Notes what came of one, and returns those that are not to be done because of it, at
     /// any depth.
     pub fn ended(&mut self, place: usize, outcome: RefreshOutcome) -> Vec<usize> {
         self.has_ended[place] = true;
+        self.at_work.remove(&place);
         if !outcome.lets_dependents_go_on() {
             return self.drop_dependents(place);
         }
@@ -84,6 +97,23 @@ impl Queue {
         }
         left
     }
+}
+
+/// Returns, for each place, the others that take one of its keys.
+fn rivals(plan: &Plan) -> Vec<Vec<usize>> {
+    let mut takers: BTreeMap<LockKey, Vec<usize>> = BTreeMap::new();
+    for (place, task) in plan.tasks.iter().enumerate() {
+        for key in &task.keys {
+            takers.entry(key.key).or_default().push(place);
+        }
+    }
+    let mut rivals = vec![Vec::new(); plan.tasks.len()];
+    for takers in takers.values().filter(|takers| takers.len() > 1) {
+        for place in takers {
+            rivals[*place].extend(takers.iter().copied().filter(|other| other != place));
+        }
+    }
+    rivals
 }
 
 #[cfg(test)]
@@ -131,6 +161,19 @@ mod tests {
         let mut queue = queue(&[(&[], 0), (&[0], 1)]);
         queue.take();
         assert!(queue.ended(0, RefreshOutcome::SkippedFresh).is_empty());
+        assert_eq!(queue.take(), Some(1));
+    }
+
+    #[test]
+    fn those_that_take_one_key_never_run_at_once() {
+        let tasks = ["public.one", "public.two", "public.three"].map(task);
+        let mut plan = Plan { tasks: tasks.into(), notes: Vec::new() };
+        plan.tasks[1].keys = plan.tasks[0].keys.clone();
+        let mut queue = Queue::new(&plan);
+        assert_eq!((queue.take(), queue.take(), queue.take()), (Some(0), Some(2), None));
+        assert!(queue.ended(2, RefreshOutcome::Success).is_empty());
+        assert_eq!(queue.take(), None);
+        assert!(queue.ended(0, RefreshOutcome::Failed).is_empty());
         assert_eq!(queue.take(), Some(1));
     }
 

@@ -83,8 +83,10 @@ pub struct RefreshRow {
     /// When it ended, by the clock of the server.
     #[serde(serialize_with = "crate::report::serialize_time")]
     pub finished_at: DateTime<Utc>,
-    /// How long it took.
+    /// How long it took; the wait for its key is left out.
     pub duration_ms: u64,
+    /// How long it waited for its key.
+    pub waited_ms: u64,
     /// Rows before, where they were counted.
     pub rows_before: Option<i64>,
     /// Rows after, where they were counted.
@@ -167,6 +169,7 @@ fn refresh(recorded: RecordedRefresh) -> RefreshRow {
         as_of: recorded.as_of,
         finished_at: recorded.finished_at,
         duration_ms: recorded.duration_ms,
+        waited_ms: recorded.waited_ms,
         rows_before: recorded.rows.0,
         rows_after: recorded.rows.1,
         tenants_before: recorded.tenants.0,

@@ -177,10 +177,9 @@ pub fn rows(
     let (mut records, history_missing) = match history {
         History::Known(records) => (Some(records), None),
         History::Unreadable(reason) => (None, Some(reason)),
-        History::NotInstalled => (
-            None,
-            Some("it is not installed: `driftgate history install` makes it".to_owned()),
-        ),
+        History::NotInstalled => {
+            (None, Some("it is not installed: `driftgate history install` makes it".to_owned()))
+        }
     };
     let mut rows = InventoryRows { matviews: vec![], ignored: vec![], history_missing };
     for (name, view) in snapshot.views {

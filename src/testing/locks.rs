@@ -4,9 +4,7 @@ use crate::checks::Facts;
 use crate::finding::{Finding, Unjudged};
 use crate::lock_key::LockKey;
 use crate::registry::Registry;
-use crate::serialization::{
-    Collisions, Exclusion, LockTrial, Pooling, Serialization, collisions,
-};
+use crate::serialization::{Collisions, Exclusion, LockTrial, Pooling, Serialization, collisions};
 
 /// Makes facts in which two sessions saw what they should.
 pub(crate) fn locks(collisions: Collisions) -> Serialization {

@@ -16,6 +16,7 @@ use crate::support::TestDatabase;
 use crate::support::session::Session;
 
 mod changes;
+mod commands;
 mod forms;
 mod limits;
 mod made_up;
@@ -99,7 +100,6 @@ fn make_forms(session: &mut Session) -> Vec<Declared> {
     }
     declared
 }
-
 
 /// Asserts that a view differs, and returns the diff.
 #[track_caller]
@@ -193,4 +193,51 @@ fn line_ends_within_a_literal_may_be_those_of_windows() {
     assert_same(&compare(&database.url(), &declared), &declared);
     let other = compare_one(&database.url(), "public.windows", "SELECT 'a\nb' AS t");
     assert_differs(&other, "the file has the line ends of Unix");
+}
+
+/// Functions as an old server printed them, and in the syntax of SQL.
+const CALLS: &[(&str, &str)] = &[
+    ("btrim(note)", "trim(note)"),
+    ("btrim(note, 'x')", "trim(BOTH 'x' FROM note)"),
+    ("ltrim(note, 'x')", "trim(LEADING 'x' FROM note)"),
+    ("rtrim(note)", "trim(TRAILING FROM note)"),
+    ("\"substring\"(note, 2, 3)", "substring(note FROM 2 FOR 3)"),
+    ("\"substring\"(note, 'a.b')", "substring(note FROM 'a.b')"),
+    ("\"position\"(note, status::text)", "position(status::text IN note)"),
+    ("\"overlay\"(note, 'x', 2)", "overlay(note PLACING 'x' FROM 2)"),
+    ("timezone('UTC', placed_at)", "placed_at AT TIME ZONE 'UTC'"),
+    (
+        "timezone('CET', timezone('UTC', made_at))",
+        "(made_at AT TIME ZONE 'UTC') AT TIME ZONE 'CET'",
+    ),
+    (
+        "\"overlaps\"(placed_at, placed_at, placed_at, now())",
+        "(placed_at, placed_at) OVERLAPS (placed_at, now())",
+    ),
+    ("pg_collation_for(note)", "COLLATION FOR (note)"),
+    (
+        "btrim(\"substring\"(note, 2))::varchar(5)",
+        "CAST(trim(substring(note FROM 2)) AS varchar(5))",
+    ),
+];
+
+#[test]
+fn what_an_upgraded_database_kept_as_a_call_is_the_same_in_the_syntax_of_sql() {
+    let database = database();
+    let mut session = database.session();
+    let (mut declared, mut others) = (Vec::new(), Vec::new());
+    for (at, (call, syntax)) in CALLS.iter().enumerate() {
+        for (side, live, file) in [("a", call, syntax), ("b", syntax, call)] {
+            let view = format!("public.mv_{at}_{side}");
+            let text = |expression: &str| format!("SELECT {expression} AS x FROM orders");
+            session.run(&format!("CREATE MATERIALIZED VIEW {view} AS {}", text(live)));
+            declared.push(declare(&view, &text(file)));
+            let (_, other) = CALLS[(at + 1) % CALLS.len()];
+            others.push(declare(&view, &text(other)));
+        }
+    }
+    assert_same(&compare(&database.url(), &declared), &declared);
+    for (view, compared) in compare(&database.url(), &others) {
+        assert_differs(&compared, &view.to_string());
+    }
 }

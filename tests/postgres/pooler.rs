@@ -252,3 +252,57 @@ fn nothing_is_left_to_the_next_client_of_a_pool() {
     }
     assert!(database.advisory_locks().is_empty());
 }
+
+#[test]
+fn who_holds_a_lock_is_the_same_through_a_pool_of_transactions() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    let (_pooler, pooled) = few(&database);
+    let plan = driftgate(["refresh", "--all", "--dry-run"]).project(&project);
+    let plan = plan.database(&pooled).json().document();
+    assert!(plan["failure"].is_null(), "{plan:#}");
+    // One past the pooler, and one by way of it.
+    let key = |view: &str| {
+        format!(
+            "SELECT pg_advisory_xact_lock(('x' || encode(substring(sha256(
+                 'driftgate:public.{view}:*') FROM 1 FOR 8), 'hex'))::bit(64)::int8)"
+        )
+    };
+    let (mut past, mut through) = (database.session(), Session::connect(&pooled));
+    past.run(&format!("BEGIN; {}", key("mv_channel_performance")));
+    through.run(&format!("BEGIN; {}", key("mv_allocation_summary")));
+    let locks = |url: &str| {
+        let run = driftgate(["lock-status"]).project(&project).database(url).json().exits(0);
+        let mut locks = run.document()["data"]["locks"].clone();
+        for lock in locks.as_array_mut().expect("locks") {
+            lock["held_seconds"] = Value::Null;
+        }
+        locks
+    };
+    let seen = locks(&pooled);
+    assert_eq!(seen, locks(&database.url()));
+    let views: Vec<&str> = seen
+        .as_array()
+        .expect("locks")
+        .iter()
+        .filter(|lock| lock["kind"] == "advisory")
+        .filter_map(|lock| lock["view"].as_str())
+        .collect();
+    assert_eq!(views.len(), 2, "{seen:#}");
+    past.run("ROLLBACK");
+    through.run("ROLLBACK");
+    assert_eq!(locks(&pooled), serde_json::json!([]));
+}
+
+#[test]
+fn a_pooler_can_be_accepted_until_a_date() {
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    let (_pooler, pooled) = few(&database);
+    project.register(&format!(
+        "[[exception]]\ncheck = '{FOUND}'\nsubject = '{}'\nreason = 'driftgate alone'\n\
+         until = 2099-12-31",
+        database.name()
+    ));
+    let report = judge(&project, &pooled, 0);
+    assert_eq!(verdict(&report, "EG-6"), "pass");
+    assert_eq!(report["findings"][0]["exception"]["reason"], "driftgate alone");
+}

@@ -64,7 +64,7 @@ fn refreshes_that_are_running_neither_disturb_nor_are_disturbed() {
     // The key of public.mv_a, and one of its tenants'.
     busy.run(
         "BEGIN; SELECT pg_advisory_xact_lock(('x' || encode(substring(sha256(
-             'driftgate:public.mv_a:' || who) FROM 1 FOR 8), 'hex'))::bit(64)::int8)
+             convert_to('driftgate:public.mv_a:' || who, 'UTF8')) FROM 1 FOR 8), 'hex'))::bit(64)::int8)
            FROM (VALUES ('*'::text), ('1')) v (who)",
     );
     assert_eq!(verdict(&judge(&project, &database.url(), 0), "EG-6"), "pass");
@@ -85,7 +85,9 @@ fn connect_is_the_only_right_that_is_needed() {
 fn a_function_that_may_not_be_called_leaves_it_undecided() {
     let mut database = TestDatabase::empty();
     let reader = database.role("reader");
-    database.session().run("REVOKE EXECUTE ON FUNCTION pg_try_advisory_xact_lock(int8) FROM PUBLIC");
+    database
+        .session()
+        .run("REVOKE EXECUTE ON FUNCTION pg_try_advisory_xact_lock(int8) FROM PUBLIC");
     let project = project("int64", TWO_VIEWS);
     let report = judge(&project, &database.url_as(&reader), 3);
     assert_eq!((verdict(&report, "EG-6"), findings(&report).len()), ("undecided", 0));
@@ -120,7 +122,10 @@ fn one_address_for_two_servers_is_found() {
     assert_eq!(findings(&report), ["lock-not-exclusive postgres"]);
     let finding = &report["findings"][0];
     let observed = &finding["evidence"]["observed"];
-    assert_eq!((&observed["one_database"], &observed["second_given"]), (&false.into(), &true.into()));
+    assert_eq!(
+        (&observed["one_database"], &observed["second_given"]),
+        (&false.into(), &true.into())
+    );
     let remedy = finding["remedy"]["summary"].as_str().expect("a remedy");
     assert!(remedy.starts_with("let the URL lead to one server"), "{remedy}");
 }
@@ -166,7 +171,8 @@ fn two_views_of_one_bare_name_collide_and_psql_agrees() {
 }
 
 /// Tenants whose keys really are the same, found by a search.
-const TENANTS: &str = "SELECT id FROM (VALUES ('tenant_06144'), ('other'), ('tenant_35846')) v (id)";
+const TENANTS: &str =
+    "SELECT id FROM (VALUES ('tenant_06144'), ('other'), ('tenant_35846')) v (id)";
 
 #[test]
 fn tenants_collide_by_accident_and_psql_agrees() {
@@ -180,7 +186,10 @@ fn tenants_collide_by_accident_and_psql_agrees() {
     let message = report["findings"][0]["message"].as_str().expect("a message");
     assert!(message.contains("tenant_06144") && message.contains("tenant_35846"), "{message}");
     let rows = database.session().rows(evidence["query"].as_str().expect("a query"));
-    assert_eq!((rows[0][1].as_deref(), rows[1][1].as_deref()), (Some("1403351676"), Some("1403351676")));
+    assert_eq!(
+        (rows[0][1].as_deref(), rows[1][1].as_deref()),
+        (Some("1403351676"), Some("1403351676"))
+    );
     for scheme in ["int32-pair", "int64"] {
         judge(&project(scheme, &rest), &database.url(), 0);
     }
@@ -190,7 +199,8 @@ fn tenants_collide_by_accident_and_psql_agrees() {
 fn views_of_one_tenant_are_compared_with_their_tenant() {
     let database = TestDatabase::empty();
     const TENANTS: &str = "SELECT id, slug FROM (VALUES (1, 'x'), (2, 'y')) v (id, slug)";
-    let rest = format!("[tenancy]\ntenants = \"{TENANTS}\"\n[[matview]]\nname = 't_{{slug}}.mv_a'\n");
+    let rest =
+        format!("[tenancy]\ntenants = \"{TENANTS}\"\n[[matview]]\nname = 't_{{slug}}.mv_a'\n");
     judge(&project("int32", &rest), &database.url(), 0);
     let both = format!("{rest}[[matview]]\nname = 'u_{{slug}}.mv_a'\n");
     let report = judge(&project("int32", &both), &database.url(), 1);
@@ -202,7 +212,8 @@ fn views_of_one_tenant_are_compared_with_their_tenant() {
 #[test]
 fn tenants_that_cannot_be_known_leave_the_keys_undecided() {
     let database = TestDatabase::empty();
-    let failing = "[tenancy]\ntenants = 'SELECT id FROM nowhere'\n[[matview]]\nname = 'public.mv_a'";
+    let failing =
+        "[tenancy]\ntenants = 'SELECT id FROM nowhere'\n[[matview]]\nname = 'public.mv_a'";
     for scheme in ["int32", "int32-pair", "int64"] {
         let report = judge(&project(scheme, failing), &database.url(), 3);
         let unjudged = unjudged(&report);

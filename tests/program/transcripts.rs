@@ -81,9 +81,19 @@ pub(crate) fn assert_transcript(
 ) {
     let (database, project) = (TestDatabase::reference(), Project::reference());
     database.session().run(plant);
-    let run = driftgate(arguments).project(&project).database(&database.url()).run().exits(exit);
+    assert_transcript_of((&database, &project), arguments, exit, expected);
+}
+
+#[track_caller]
+pub(crate) fn assert_transcript_of(
+    (database, project): (&TestDatabase, &Project),
+    arguments: &[&str],
+    exit: i32,
+    expected: impl IntoData,
+) {
+    let run = driftgate(arguments).project(project).database(&database.url()).run().exits(exit);
     assert_eq!(run.stderr, "");
-    assert_data_eq!(redacted(&run, &database), expected);
+    assert_data_eq!(redacted(&run, database), expected);
     assert_is_for_a_reader(&run.stdout);
 }
 

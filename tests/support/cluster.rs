@@ -26,8 +26,10 @@ impl Cluster {
     /// Starts one.
     pub(crate) fn start() -> Self {
         let server = server::own();
-        let programs = Session::connect(&server.url)
-            .value("SELECT setting FROM pg_config() WHERE name = 'BINDIR'");
+        let mut session = Session::connect(&server.url);
+        // As a server is set up that must not lose what it says it has committed.
+        session.run("ALTER DATABASE postgres SET synchronous_commit = on");
+        let programs = session.value("SELECT setting FROM pg_config() WHERE name = 'BINDIR'");
         Self { again: None, server, programs: programs.into() }
     }
 
@@ -110,8 +112,10 @@ impl Postmaster {
         let owner = fs::metadata(data).expect("the data is there");
         let mut command = Command::new(programs.join("postgres"));
         command.arg("-D").arg(data).arg("-k").arg(socket);
+        // What it needs to recover is set no lower than where the files come from.
         command
             .args(["-p", "5432", "-c", "listen_addresses=", "-c", "fsync=off"])
+            .args(["-c", "max_connections=200"])
             .current_dir("/")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -2,6 +2,7 @@
 
 use super::database::TestDatabase;
 use super::driftgate::driftgate;
+use super::project::Project;
 use super::session::Session;
 
 /// The run of the rows that [`on_record`] makes.
@@ -10,6 +11,12 @@ pub(crate) const RUN: &str = "0192f0c1-0000-7000-8000-00000000000a";
 /// Installs the history as the superuser.
 pub(crate) fn install(database: &TestDatabase) {
     driftgate(["history", "install"]).database(&database.url()).run().exits(0);
+}
+
+/// Installs the history, and refreshes all views of a project, so that every gate can pass.
+pub(crate) fn refresh_all(database: &TestDatabase, project: &Project) {
+    install(database);
+    driftgate(["refresh", "--all"]).project(project).database(&database.url()).run().exits(0);
 }
 
 /// A refresh to be put on record.
@@ -50,11 +57,11 @@ pub(crate) fn on_record(session: &mut Session, rows: &[Refreshed<'_>]) {
         session.run(&format!(
             "INSERT INTO driftgate.refreshes
                     (id, run_id, correlation_id, view_schema, view_name, view_oid, view_xmin,
-                     tenant, outcome, mode, started_at, as_of, finished_at, duration_ms,
+                     tenant, outcome, mode, started_at, as_of, finished_at, duration_ms, waited_ms,
                      lock_scheme, lock_key, lock_name, sqlstate, message, tool_version)
              SELECT gen_random_uuid(), '{}', 'ticket 7', {schema}, {name}, coalesce(v.oid, 1),
                     CASE WHEN {outcome} = 'SUCCESS' THEN coalesce(v.xmin, '3'::xid) END,
-                    {}, {outcome}, 'concurrently', t.at, t.at, t.at, {},
+                    {}, {outcome}, 'concurrently', t.at, t.at, t.at, {}, 0,
                     'int64', '{{1}}', {name}, {why}, '0.1.0'
                FROM (SELECT clock_timestamp() - interval '{}' AS at) t
                LEFT JOIN (SELECT c.oid, c.xmin FROM pg_class c

@@ -72,8 +72,14 @@ const NO_URL: &str = "DRIFTGATE_TEST_SERVER is a URL; run the tests with scripts
 /// Starts a server that nobody else uses; it ends when its input does: when it is dropped,
 /// and at the latest when this process ends. Of the major under test where one is.
 pub(crate) fn own() -> Server {
+    own_with(&[])
+}
+
+/// Starts a server like [`own`], with settings as `NAME=VALUE`.
+pub(crate) fn own_with(settings: &[&str]) -> Server {
     let major = std::env::var("DRIFTGATE_TEST_MAJOR").unwrap_or_else(|_| "system".to_owned());
     let mut child = Command::new(repository().join("scripts/pg"))
+        .args(settings.iter().flat_map(|setting| ["--set", setting]))
         .arg(major)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

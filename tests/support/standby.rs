@@ -30,7 +30,8 @@ const KEEP: &str = r#"
 impl Standby {
     /// Starts one of the major under test.
     pub(crate) fn start() -> Self {
-        let asked = Command::new(repository().join("scripts/pg")).args(["--bin", "system"]).output();
+        let asked =
+            Command::new(repository().join("scripts/pg")).args(["--bin", "system"]).output();
         let programs = asked.expect("scripts/pg starts").stdout;
         let programs = String::from_utf8(programs).expect("a path");
         let folder = tempfile::tempdir().expect("a folder can be made");
@@ -55,7 +56,7 @@ impl Standby {
         let standby = Self { keeper, folder };
         until("a standby that lets readers in", || {
             let state = fs::read_to_string(standby.folder.path().join("data/postmaster.pid"));
-            state.is_ok_and(|state| state.contains("standby")).then_some(())
+            state.is_ok_and(|state| state.contains("ready")).then_some(())
         });
         standby
     }

@@ -5,10 +5,10 @@ use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{Column, Row};
 
+use super::desk::Tried;
 use super::look::{Around, Known};
-use super::{Refused, Tried};
 use crate::definitions::{
-    Definition, End, FoundIndex, MOST_ROUNDS, Shown, Stored, ViewColumn,
+    Definition, End, FoundIndex, MOST_ROUNDS, Refused, Shown, Stored, ViewColumn,
 };
 use crate::ident::{Identifier, QualifiedName};
 use crate::pg::server_error;
@@ -78,8 +78,7 @@ impl<'a> Viewing<'a> {
             Err(error) => return fault(error, session, 0),
         };
         let viewing = match rows.iter().find(|row| row.column(0).name() == "definition") {
-            Some(row) => printed(row)?
-                .map(|first| Self { session, server, around, known, first }),
+            Some(row) => printed(row)?.map(|first| Self { session, server, around, known, first }),
             None => None,
         };
         Ok(Made::Printed(viewing))
@@ -92,64 +91,69 @@ impl<'a> Viewing<'a> {
         zone: &str,
     ) -> Result<Made<Printed>, sqlx::Error> {
         let settings = statement::read_as(&self.known.name.schema, zone);
-        self.session.run_within(settings, self.session.answer_limit()).await?;
-        self.make(0, query).await
+        match self.session.run_within(settings, self.session.answer_limit()).await {
+            Ok(()) => self.make(0, query).await,
+            Err(error) => fault(error, self.session, 0),
+        }
     }
 
-    /// Follows the prints of a temporary view that [`Viewing::read`] made to their end.
-    pub(super) async fn settle(&mut self, first: Printed) -> Result<Tried<Definition>, sqlx::Error> {
+    /// Follows the prints of a temporary view that [`Viewing::read`] made to their end; `None`:
+    /// a lock was in the way.
+    pub(super) async fn settle(
+        &mut self,
+        first: Printed,
+    ) -> Result<Option<Definition>, sqlx::Error> {
         let mut definition = first.definition(End::Settled, self.server.major());
         for round in 1..=MOST_ROUNDS {
             let text = definition.text().to_owned();
             match self.make(round, &text).await? {
                 Made::Printed(next) if next.definition == text => {
                     definition.pretty = next.pretty;
-                    return Ok(Tried::Done(definition));
+                    return Ok(Some(definition));
                 }
                 Made::Printed(next) => {
                     definition.pretty = next.pretty;
                     definition.rounds.push(next.definition);
                 }
-                Made::Busy => return Ok(Tried::Busy),
+                Made::Busy => return Ok(None),
                 Made::Refused(refused) => {
                     definition.end = End::Open(self.own_print_refused(&refused, &text));
-                    return Ok(Tried::Done(definition));
+                    return Ok(Some(definition));
                 }
             }
         }
-        let reason = format!("what the server prints of it still changes after {MOST_ROUNDS} times");
+        let reason =
+            format!("what the server prints of it still changes after {MOST_ROUNDS} times");
         definition.end = End::Open(reason);
-        Ok(Tried::Done(definition))
+        Ok(Some(definition))
     }
 
-    /// Follows the prints of the view itself to their end.
-    pub(super) async fn settle_own(&mut self) -> Result<Tried<Definition>, sqlx::Error> {
+    /// Follows the prints of the view itself to their end, as [`Viewing::settle`].
+    pub(super) async fn settle_own(&mut self) -> Result<Option<Definition>, sqlx::Error> {
         self.session.run_within(statement::FORGET, self.session.answer_limit()).await?;
         self.settle(self.first.clone()).await
     }
 
-    /// Reads all that another database may have differently; the error is why it cannot be
-    /// read.
-    pub(super) async fn found(&mut self) -> Result<Tried<Result<Stored, String>>, sqlx::Error> {
+    /// Reads all that the server prints of the view.
+    pub(super) async fn stored(&mut self) -> Result<Tried<Stored>, sqlx::Error> {
         let indexes = statement::print_indexes(self.known.oid);
         let rows = match self.session.rows_within(indexes, self.session.answer_limit()).await {
             Ok(rows) => rows,
             Err(error) => {
                 return Ok(match fault::<()>(error, self.session, 0)? {
-                    Made::Refused(refused) => Tried::Done(Err(refused.words())),
-                    _ => Tried::Busy,
+                    Made::Refused(refused) => Tried::Refused(refused),
+                    Made::Busy | Made::Printed(()) => Tried::Busy,
                 });
             }
         };
         let mut indexes = rows.iter().map(index).collect::<Result<Vec<_>, _>>()?;
         indexes.sort();
         let definition = match self.around.why_not(&self.known.name.schema) {
-            Some(reason) => {
-                Tried::Done(self.first.definition(End::Open(reason), self.server.major()))
-            }
+            Some(reason) => Some(self.first.definition(End::Open(reason), self.server.major())),
             None => self.settle_own().await?,
         };
-        Ok(definition.map(|definition| Ok(Stored { definition, indexes })))
+        let stored = definition.map(|definition| Stored { definition, indexes });
+        Ok(stored.map_or(Tried::Busy, Tried::Done))
     }
 
     async fn make(&mut self, number: usize, query: &str) -> Result<Made<Printed>, sqlx::Error> {

@@ -53,6 +53,8 @@ fn recorded(row: &PgRow) -> Result<RecordedRefresh, sqlx::Error> {
     let text = |column| row.try_get::<String, _>(column);
     let uuid =
         |column| Uuid::parse_str(&text(column)?).map_err(|error| sqlx::Error::Decode(error.into()));
+    let milliseconds =
+        |column| row.try_get::<i64, _>(column).map(|number| number.try_into().unwrap_or_default());
     Ok(RecordedRefresh {
         id: uuid("id")?,
         run_id: uuid("run_id")?,
@@ -64,7 +66,8 @@ fn recorded(row: &PgRow) -> Result<RecordedRefresh, sqlx::Error> {
         started_at: row.try_get("started_at")?,
         as_of: row.try_get("as_of")?,
         finished_at: row.try_get("finished_at")?,
-        duration_ms: row.try_get::<i64, _>("duration_ms")?.try_into().unwrap_or_default(),
+        duration_ms: milliseconds("duration_ms")?,
+        waited_ms: milliseconds("waited_ms")?,
         rows: (row.try_get("rows_before")?, row.try_get("rows_after")?),
         tenants: (row.try_get("tenants_before")?, row.try_get("tenants_after")?),
         lock_scheme: text("lock_scheme")?,

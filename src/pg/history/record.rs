@@ -69,6 +69,7 @@ pub(in crate::pg) async fn record(
         .bind(error.map(|error| error.message.as_str()))
         .bind(error.and_then(|error| error.hint.as_deref()))
         .bind(env!("CARGO_PKG_VERSION"))
+        .bind(i64::try_from(result.waited_ms).unwrap_or(i64::MAX))
         .execute(connection)
         .await?;
     Ok(())

@@ -29,14 +29,15 @@ impl Work<'_> {
         self.taken = Instant::now();
         let Some(held) = not_taken(row, keys.len())? else { return Ok(()) };
         result.lock = self.task.keys[held].clone();
-        if self.how.coalesce {
-            self.wait_in_line(session, &keys).await?;
+        let waiting = if self.how.coalesce {
+            self.wait_in_line(session, &keys).await
         } else if let Some(wait) = self.how.wait {
-            result.waited = true;
-            self.wait_for(session, &keys, Some(Instant::now() + wait)).await?;
+            self.wait_for(session, &keys, Some(Instant::now() + wait)).await
         } else {
             return Err(self.is_held(session, keys[held]).await);
-        }
+        };
+        result.waited = ran_out(&waiting);
+        waiting?;
         let waited = self.taken.elapsed();
         self.taken = Instant::now();
         result.waited_ms = u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
@@ -136,6 +137,14 @@ impl Work<'_> {
                 hint: None,
             }),
         )
+    }
+}
+
+/// Tells whether a wait for a key ran out.
+fn ran_out(waiting: &Result<(), Ended>) -> bool {
+    match waiting {
+        Err(Ended::As(RefreshOutcome::SkippedLockHeld, Some(error))) => error.sqlstate.is_some(),
+        _ => false,
     }
 }
 

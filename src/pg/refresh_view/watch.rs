@@ -19,8 +19,11 @@ const CONVOY_PAUSE: Duration = Duration::from_millis(100);
 /// How often any other is: often enough to notice a server that is gone.
 const ALIVE_PAUSE: Duration = Duration::from_secs(20);
 
-/// How often in a row the server may not answer before it counts as gone.
-const MOST_SILENT: usize = 3;
+/// How long to wait until another connection is tried for, where none was to be had.
+const CONNECT_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long the server may not answer before it counts as gone.
+const MOST_SILENCE: Duration = Duration::from_secs(60);
 
 /// What a watch came to.
 #[derive(Debug)]
@@ -91,13 +94,20 @@ impl Work<'_> {
     /// Looks until there is something to be seen.
     async fn watch(&self, mut session: Option<&mut Session>, blocks: bool) -> Seen {
         let mut own = None;
-        let (mut queued_since, mut silent) = (None, 0);
+        let (mut queued_since, mut silent_since) = (None, None);
         loop {
             tokio::time::sleep(if blocks { CONVOY_PAUSE } else { ALIVE_PAUSE }).await;
             if session.is_none() {
                 match Session::connect(self.endpoint).await {
                     Ok(connected) => session = Some(own.insert(connected)),
-                    Err(_) => silent += 1,
+                    Err(failure) => {
+                        // A server that has no connection left says so, and is there.
+                        silent_since = match failure.sqlstate {
+                            Some(_) => None,
+                            None => silent_since.or_else(|| Some(Instant::now())),
+                        };
+                        tokio::time::sleep(CONNECT_PAUSE).await;
+                    }
                 }
             }
             if let Some(watching) = session.as_deref_mut() {
@@ -105,11 +115,11 @@ impl Work<'_> {
                     watching.rows_within(statement::watch(self.pid), Duration::from_secs(10));
                 match asked.await.ok().as_ref().and_then(|rows| rows.first()) {
                     None => {
-                        silent += 1;
+                        silent_since = silent_since.or_else(|| Some(Instant::now()));
                         session = None;
                     }
                     Some(row) => {
-                        silent = 0;
+                        silent_since = None;
                         if !row.try_get("is_there").unwrap_or(true) {
                             return Seen::Gone;
                         }
@@ -123,7 +133,7 @@ impl Work<'_> {
                     }
                 }
             }
-            if silent >= MOST_SILENT {
+            if silent_since.is_some_and(|since: Instant| since.elapsed() >= MOST_SILENCE) {
                 return Seen::Gone;
             }
             let is_convoy = queued_since.is_some_and(|since: Instant| {

@@ -31,6 +31,7 @@ CREATE TABLE driftgate.refreshes (
     as_of          timestamptz,
     finished_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
     duration_ms    bigint      NOT NULL,
+    waited_ms      bigint      NOT NULL,
     rows_before    bigint,
     rows_after     bigint,
     tenants_before bigint,
@@ -52,7 +53,7 @@ CREATE TABLE driftgate.refreshes (
     CONSTRAINT refreshes_lock_check CHECK (
         lock_scheme IN ('int32', 'int64') AND cardinality(lock_key) = 1
         OR lock_scheme = 'int32-pair' AND cardinality(lock_key) = 2),
-    CONSTRAINT refreshes_duration_ms_check CHECK (duration_ms >= 0),
+    CONSTRAINT refreshes_durations_check CHECK (duration_ms >= 0 AND waited_ms >= 0),
     CONSTRAINT refreshes_counts_check CHECK (
         rows_before >= 0 AND rows_after >= 0 AND tenants_before >= 0 AND tenants_after >= 0),
     CONSTRAINT refreshes_sqlstate_check CHECK (sqlstate ~ '^[0-9A-Z]{5}$'),
@@ -97,7 +98,10 @@ COMMENT ON COLUMN driftgate.refreshes.as_of IS
 COMMENT ON COLUMN driftgate.refreshes.finished_at IS
     'When this row was written, right before the commit, by the clock of the server.';
 COMMENT ON COLUMN driftgate.refreshes.duration_ms IS
-    'How long it took in milliseconds, by the clock of the client.';
+    'How long it took in milliseconds, by the clock of the client; the wait for its advisory '
+    'lock is left out.';
+COMMENT ON COLUMN driftgate.refreshes.waited_ms IS
+    'How long it waited for its advisory lock, in milliseconds.';
 COMMENT ON COLUMN driftgate.refreshes.rows_before IS 'Rows before; null: not counted.';
 COMMENT ON COLUMN driftgate.refreshes.rows_after IS 'Rows after; null: not counted.';
 COMMENT ON COLUMN driftgate.refreshes.tenants_before IS 'Tenants before; null: not counted.';

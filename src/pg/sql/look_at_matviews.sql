@@ -7,28 +7,30 @@
 -- Every materialized view has its one rule, so few rows are read. A transaction leaves its id in
 -- what it writes; where it drops an index or renames a column or a schema it leaves none, and
 -- whoever asks must know of that otherwise. Objects of the system are below 16384.
-SELECT c.oid::int8 AS oid,
-       CASE WHEN w.is_written THEN n.nspname::text END AS schema,
-       CASE WHEN w.is_written THEN c.relname::text END AS name,
-       CASE WHEN w.is_written THEN
-           concat_ws(chr(10), c.relowner, c.reltablespace, c.reloptions::text,
-               (SELECT string_agg(a.attname::text, ',' ORDER BY a.attnum)
-                  FROM pg_catalog.pg_attribute a
-                 WHERE a.attrelid = c.oid AND a.attnum > 0),
-               (SELECT string_agg(concat_ws(' ', i.indexrelid, i.indisunique, i.indisvalid), ','
-                                  ORDER BY i.indexrelid)
-                  FROM pg_catalog.pg_index i
-                 WHERE i.indrelid = c.oid))
-       END AS shape
-  FROM pg_catalog.pg_rewrite r
-  JOIN pg_catalog.pg_class c ON c.oid = r.ev_class AND c.relkind = 'm'
-  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
- CROSS JOIN LATERAL (
-       SELECT $2::bool
+WITH view AS MATERIALIZED (
+    SELECT c.oid, c.relnamespace, c.relname, c.relowner, c.reltablespace, c.reloptions,
+           $2::bool
            OR pg_catalog.age(c.xmin) <= (SELECT pg_catalog.age($1::text::xid))
            OR pg_catalog.age(r.xmin) <= (SELECT pg_catalog.age($1::text::xid))
            OR EXISTS (SELECT FROM pg_catalog.pg_index i
                        WHERE i.indrelid = c.oid
                          AND pg_catalog.age(i.xmin) <= (SELECT pg_catalog.age($1::text::xid)))
-       ) w (is_written)
- WHERE r.ev_class >= 16384
+              AS is_written
+      FROM pg_catalog.pg_rewrite r
+      JOIN pg_catalog.pg_class c ON c.oid = r.ev_class AND c.relkind = 'm'
+     WHERE r.ev_class >= 16384
+)
+SELECT v.oid::int8 AS oid, n.nspname::text AS schema,
+       CASE WHEN v.is_written THEN v.relname::text END AS name,
+       CASE WHEN v.is_written THEN
+           concat_ws(chr(10), v.relowner, v.reltablespace, v.reloptions::text,
+               (SELECT string_agg(a.attname::text, ',' ORDER BY a.attnum)
+                  FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = v.oid AND a.attnum > 0),
+               (SELECT string_agg(concat_ws(' ', i.indexrelid, i.indisunique, i.indisvalid), ','
+                                  ORDER BY i.indexrelid)
+                  FROM pg_catalog.pg_index i
+                 WHERE i.indrelid = v.oid))
+       END AS shape
+  FROM view v
+  JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace

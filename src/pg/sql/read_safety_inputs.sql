@@ -1,8 +1,9 @@
 -- Purpose: for some materialized views a digest of all that their class of tenant safety
 --   rests on: relations that are read at any depth with owner and row security, their
---   queries, policies and functions, and every role and membership. Two equal digests, one
---   before the rights were read and one under the lock of a refresh, say that the class
---   still holds; no other answer is needed then.
+--   queries, policies and functions, and the owners of all these with every role that they
+--   are members of. Two equal digests, one before the rights were read and one under the
+--   lock of a refresh, say that the class still holds; no other answer is needed then.
+--   Roles that have no part in it come and go without changing it.
 -- Columns: oid, digest, schema_name, name, populated, usable (it has an index that a
 --   concurrent refresh can work with).
 -- Parameter: the list of oids stands for :oids, because a message of several statements
@@ -50,6 +51,14 @@ called AS (
                                      a.aggdeserialfn, a.aggmtransfn, a.aggminvtransfn,
                                      a.aggmfinalfn]::oid[]) s (oid)
 ),
+-- As whom anything is read, and what they are members of.
+reader AS (
+    SELECT x.root, c.relowner AS oid FROM reached x JOIN pg_class c ON c.oid = x.oid
+    UNION
+    SELECT x.root, p.proowner FROM called x JOIN pg_proc p ON p.oid = x.oid
+    UNION
+    SELECT r.root, m.roleid FROM reader r JOIN pg_auth_members m ON m.member = r.oid
+),
 fact (root, fact) AS (
     SELECT x.root, concat_ws(' ', 'r', c.oid, c.relkind, c.relowner, c.relrowsecurity,
                              c.relforcerowsecurity, c.relpersistence, c.reloptions::text)
@@ -63,23 +72,22 @@ fact (root, fact) AS (
     UNION ALL
     SELECT x.root, concat_ws(' ', 'f', p.oid, p.xmin)
       FROM called x JOIN pg_proc p ON p.oid = x.oid
-),
-everybody AS MATERIALIZED (
-    SELECT (SELECT string_agg(concat_ws(' ', r.oid, r.rolsuper, r.rolbypassrls, r.rolinherit),
-                              ',' ORDER BY r.oid)
-              FROM pg_roles r) AS roles,
-           (SELECT string_agg(concat_ws(' ', m.roleid, m.member,
-                                        to_jsonb(m) ->> 'inherit_option'),
-                              ',' ORDER BY m.roleid, m.member,
-                                           to_jsonb(m) ->> 'inherit_option')
-              FROM pg_auth_members m) AS memberships
+    UNION ALL
+    SELECT x.root, concat_ws(' ', 'o', r.oid, r.rolsuper, r.rolbypassrls, r.rolinherit)
+      FROM reader x JOIN pg_roles r ON r.oid = x.oid
+    UNION ALL
+    SELECT x.root, concat_ws(' ', 'm', m.roleid, m.member, to_jsonb(m) ->> 'inherit_option')
+      FROM reader x JOIN pg_auth_members m ON m.member = x.oid
+    UNION ALL
+    -- The database's owner is a member of pg_database_owner, and of that alone no row tells.
+    SELECT r.oid, concat_ws(' ', 'd', d.datdba)
+      FROM root r JOIN pg_database d ON d.datname = current_database()
 ),
 digested AS (
     SELECT f.root,
-           encode(sha256(convert_to(concat_ws(E'\n', string_agg(f.fact, ',' ORDER BY f.fact),
-                                              min(e.roles), min(e.memberships)), 'UTF8')),
-                  'hex') AS digest
-      FROM fact f, everybody e
+           encode(sha256(convert_to(string_agg(f.fact, ',' ORDER BY f.fact), 'UTF8')), 'hex')
+               AS digest
+      FROM fact f
      GROUP BY f.root
 )
 SELECT c.oid::int8 AS oid, d.digest, n.nspname::text AS schema_name, c.relname::text AS name,

@@ -2,7 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::{RESET_SESSION, Scope, migration_settings};
+use super::{RESET_SESSION, milliseconds};
 use crate::fresh::{Marker, Migrator};
 use crate::ident::{Identifier, RoleName, literal};
 use crate::pg::session::Limits;
@@ -124,6 +124,10 @@ pub(in crate::pg) fn drop_role(role: &RoleName) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("DROP ROLE IF EXISTS {role}"))
 }
 
+/// Settles the session that looks: its query is planned once, and never compiled.
+pub(in crate::pg) const SETTLE_LOOKING: &str =
+    "SET plan_cache_mode = force_generic_plan; SET jit = off";
+
 /// What a transaction has written of the catalog so far, as the server counts it: one row
 /// with the transaction's id. A count goes on from transaction to transaction, so only its
 /// growth tells something.
@@ -136,48 +140,73 @@ pub(in crate::pg) fn drop_role(role: &RoleName) -> AssertSqlSafe<String> {
 /// 6243 `pg_parameter_acl`.
 const COUNT_WRITES: &str = "SELECT pg_current_xact_id()::text AS xact_of_step, \
     pg_stat_get_xact_tuples_inserted(2618) + pg_stat_get_xact_tuples_deleted(2618) AS rules, \
-    pg_stat_get_xact_tuples_updated(1259) AS relations, \
-    pg_stat_get_xact_tuples_inserted(2610) + pg_stat_get_xact_tuples_updated(2610) AS indexes, \
+    pg_stat_get_xact_tuples_updated(1259) + pg_stat_get_xact_tuples_inserted(2610) \
+    + pg_stat_get_xact_tuples_updated(2610) AS relations, \
     pg_stat_get_xact_tuples_deleted(2610) + pg_stat_get_xact_tuples_updated(1249) \
     + pg_stat_get_xact_tuples_updated(2615) AS traceless, \
-    (SELECT sum(pg_stat_get_xact_tuples_inserted(shared) + pg_stat_get_xact_tuples_updated(shared) \
-     + pg_stat_get_xact_tuples_deleted(shared))::int8 FROM unnest(ARRAY[1213, 1260, 1261, 1262, \
-     2396, 2964, 3592, 6000, 6100, 6243]::oid[]) AS shared) AS shared, \
-    pg_stat_get_xact_tuples_updated(1260) AS accounts, \
     current_setting('track_counts')::bool AS is_counting";
 
-/// Returns the statements that open the transaction of a step and run it, and how many
-/// characters stand before the step's own.
-pub(in crate::pg) fn run_step(
-    limits: &Limits,
-    time_zone: Option<&str>,
-    sql: &str,
-) -> (AssertSqlSafe<String>, usize) {
-    let mut settings = migration_settings(limits, Scope::Transaction);
-    if let Some(zone) = time_zone {
-        settings += &format!("; SET LOCAL \"TimeZone\" = {}", literal(zone));
+/// Added where the server is not our own: writes to what all databases share, and to roles.
+const COUNT_SHARED: &str = ", (SELECT sum(pg_stat_get_xact_tuples_inserted(shared) \
+    + pg_stat_get_xact_tuples_updated(shared) + pg_stat_get_xact_tuples_deleted(shared))::int8 \
+    FROM unnest(ARRAY[1213, 1260, 1261, 1262, 2396, 2964, 3592, 6000, 6100, 6243]::oid[]) \
+    AS shared) AS shared, pg_stat_get_xact_tuples_updated(1260) AS accounts";
+
+/// What holds for every step on one server.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::pg) struct Settled<'a> {
+    pub(in crate::pg) limits: Limits,
+    /// From 14 on the server notices that its client is gone.
+    pub(in crate::pg) version_num: i32,
+    /// Whether the server is somebody else's.
+    pub(in crate::pg) is_shared: bool,
+    /// In which time zone literals are read; `None`: in the driver's.
+    pub(in crate::pg) time_zone: Option<&'a str>,
+}
+
+impl Settled<'_> {
+    /// Returns the statements that settle a transaction, or the session, for a step, with the
+    /// count of what it has written behind them.
+    fn settings(&self, set: &str) -> String {
+        let mut sql = format!(
+            "{set} lock_timeout = {}; {set} statement_timeout = {}; ",
+            milliseconds(self.limits.lock.0),
+            milliseconds(self.limits.statement.0),
+        );
+        if self.version_num >= 140_000 && self.is_shared {
+            sql += &format!("{set} client_connection_check_interval = '1s'; ");
+        }
+        if let Some(zone) = self.time_zone {
+            sql += &format!("{set} \"TimeZone\" = {}; ", literal(zone));
+        }
+        sql + &self.count()
     }
-    let before = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {settings}; {COUNT_WRITES};\n"
-    );
-    let length = before.chars().count();
-    (AssertSqlSafe(before + sql), length)
-}
 
-/// Returns the statements that settle the session for a step outside a transaction.
-pub(in crate::pg) fn before_lone_step(limits: &Limits) -> AssertSqlSafe<String> {
-    let settings = migration_settings(limits, Scope::Session);
-    AssertSqlSafe(format!("{settings}; {COUNT_WRITES}"))
-}
+    fn count(&self) -> String {
+        format!("{COUNT_WRITES}{}", if self.is_shared { COUNT_SHARED } else { "" })
+    }
 
-/// Returns the statements that undo what a step left of roles and settings, and tell what it
-/// has written; `commits`: the transaction is over then.
-pub(in crate::pg) fn end_step(commits: bool) -> AssertSqlSafe<String> {
-    let commit = if commits { "; COMMIT" } else { "" };
-    // What the step deferred to the commit still runs under its role and settings.
-    AssertSqlSafe(format!(
-        "SET CONSTRAINTS ALL IMMEDIATE; {RESET_SESSION}; {COUNT_WRITES}{commit}"
-    ))
+    /// Returns the statements that open the transaction of a step and run it, and how many
+    /// characters stand before the step's own.
+    pub(in crate::pg) fn run_step(&self, sql: &str) -> (AssertSqlSafe<String>, usize) {
+        let settings = self.settings("SET LOCAL");
+        let before = format!("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {settings};\n");
+        let length = before.chars().count();
+        (AssertSqlSafe(before + sql), length)
+    }
+
+    /// Returns the statements that settle the session for a step outside a transaction.
+    pub(in crate::pg) fn before_lone_step(&self) -> AssertSqlSafe<String> {
+        AssertSqlSafe(self.settings("SET"))
+    }
+
+    /// Returns the statements that undo what a step left of roles and settings, tell what it
+    /// has written, and commit where nothing has to be seen to before.
+    pub(in crate::pg) fn end_step(&self) -> AssertSqlSafe<String> {
+        let (count, commit) = (self.count(), if self.is_shared { "" } else { "; COMMIT" });
+        // What the step deferred to the commit still runs under its role and settings.
+        AssertSqlSafe(format!("SET CONSTRAINTS ALL IMMEDIATE; {RESET_SESSION}; {count}{commit}"))
+    }
 }
 
 /// Vouches for a statement that the server itself has put together from quoted names.
@@ -251,12 +280,19 @@ mod tests {
 
     #[test]
     fn a_step_begins_behind_what_is_counted() {
-        let limits = Limits {
-            connect: std::time::Duration::from_secs(1),
-            lock: crate::pg::session::LockTimeout(std::time::Duration::from_secs(5)),
-            statement: crate::pg::session::StatementTimeout(std::time::Duration::ZERO),
+        let settled = Settled {
+            limits: Limits {
+                connect: std::time::Duration::from_secs(1),
+                lock: crate::pg::session::LockTimeout(std::time::Duration::from_secs(5)),
+                statement: crate::pg::session::StatementTimeout(std::time::Duration::ZERO),
+            },
+            version_num: 150_018,
+            is_shared: true,
+            time_zone: Some("Europe/Berlin"),
         };
-        let (sql, before) = run_step(&limits, Some("Europe/Berlin"), "SELECT 'ü'");
+        let (sql, before) = settled.run_step("SELECT 'ü'");
         assert_eq!(sql.0.chars().skip(before).collect::<String>(), "SELECT 'ü'");
+        assert!(!settled.end_step().0.contains("COMMIT"), "{}", settled.end_step().0);
+        assert!(Settled { is_shared: false, ..settled }.end_step().0.ends_with("; COMMIT"));
     }
 }

@@ -59,7 +59,7 @@ pub(in crate::pg) fn list(filter: &Filter) -> AssertSqlSafe<String> {
     }
     AssertSqlSafe(format!(
         "SELECT id::text AS id, run_id::text AS run_id, correlation_id, view_schema, view_name, \
-         tenant, outcome, mode, started_at, as_of, finished_at, duration_ms, rows_before, \
+         tenant, outcome, mode, started_at, as_of, finished_at, duration_ms, waited_ms, rows_before, \
          rows_after, tenants_before, tenants_after, lock_scheme, lock_key, lock_name, sqlstate, \
          message, hint, role_name, server_version, tool_version \
          FROM driftgate.refreshes WHERE {} ORDER BY finished_at DESC, id DESC LIMIT {}",

@@ -30,7 +30,8 @@ pub(in crate::pg) fn begin_refresh(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {}; \
          SET LOCAL idle_in_transaction_session_timeout = 60000; \
          SET LOCAL \"TimeZone\" = 'UTC'; SET LOCAL \"DateStyle\" = 'ISO, MDY'; \
-         SET LOCAL \"IntervalStyle\" = 'postgres'; \
+         SET LOCAL \"IntervalStyle\" = 'postgres'; SET LOCAL extra_float_digits = 1; \
+         SET LOCAL bytea_output = 'hex'; SET LOCAL quote_all_identifiers = off; \
          SET LOCAL tcp_keepalives_idle = 10; SET LOCAL tcp_keepalives_interval = 5; \
          SET LOCAL tcp_keepalives_count = 3; \
          SELECT CASE WHEN current_setting('server_version_num')::int4 >= 140000 \
@@ -158,6 +159,23 @@ pub(in crate::pg) fn cancel_waiting(pid: i32) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "SELECT pg_cancel_backend({pid}) FROM pg_locks WHERE pid = {pid} AND NOT granted \
          AND locktype <> 'advisory' LIMIT 1"
+    ))
+}
+
+/// Returns the statement that ends a server process which has sat idle in a transaction for
+/// so long: that very transaction, and no other that the process may have begun since.
+pub(in crate::pg) fn end_idle(
+    pid: i32,
+    transaction: i64,
+    idle: Duration,
+) -> AssertSqlSafe<String> {
+    // The catalog has the low half of the id alone.
+    let id = transaction & 0xffff_ffff;
+    AssertSqlSafe(format!(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = {pid} \
+         AND backend_xid::text = '{id}' AND state = 'idle in transaction' \
+         AND state_change <= clock_timestamp() - {} * interval '1 ms'",
+        milliseconds(idle)
     ))
 }
 

@@ -101,7 +101,7 @@ fn a_view_is_refreshed_as_declared_or_not_at_all() {
 
 #[test]
 fn an_unfit_view_is_told_with_the_index_to_create() {
-    let text = "[[matview]]\nname = 'public.mv'\nunique_key = ['tenant_id', 'Code']";
+    let text = "[[matview]]\nname = 'public.mv'\nunique_key = ['tenant_id', '\"Code\"']";
     let plan = planned(text, [view("public.mv")], clear());
     let refusal = plan.tasks[0].refusal.as_ref().expect("it is refused");
     assert_eq!(refusal.outcome, RefreshOutcome::RefusedUnfit);

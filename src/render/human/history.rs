@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 
 use super::Page;
 use super::table::{self, Column};
+use crate::refresh::RefreshOutcome;
 use crate::report::history::{HistoryRows, InstalledRow, ListRows, PrunedRow, RefreshRow};
 use crate::wording::{self, plural};
 
@@ -105,14 +106,12 @@ fn table(rows: &[RefreshRow], page: &mut Page<'_>) -> io::Result<()> {
 
 fn details(row: &RefreshRow, page: &mut Page<'_>) -> io::Result<()> {
     page.line(&row.view.to_string())?;
-    let as_of = row.as_of.map_or_else(|| "-".to_owned(), to_the_millisecond);
     let mut facts = vec![
         ("outcome", format!("{} ({})", row.outcome, row.mode)),
         ("ended", format!("{} UTC, after {}", to_the_millisecond(row.finished_at), took(row))),
-        ("rows as of", format!("{as_of} UTC")),
     ];
-    if row.as_of.is_none() {
-        facts.pop();
+    if let Some(as_of) = row.as_of.filter(|_| row.outcome == RefreshOutcome::Success.word()) {
+        facts.push(("rows as of", format!("{} UTC", to_the_millisecond(as_of))));
     }
     if let Some(tenant) = &row.tenant {
         facts.push(("tenant", tenant.clone()));

@@ -33,9 +33,9 @@ fn told(view: &ViewRow) -> String {
 
 fn summary(rows: &VerifyRows) -> String {
     let place = match rows.place.source {
-        "local" => "on a throwaway PostgreSQL",
-        "server" => "on the server of the target",
-        _ => "in the database that was named",
+        "local" => "a throwaway server",
+        "server" => "the target's server",
+        _ => "the database that was named",
     };
     let views = rows.views.iter().filter(|view| view.dropped_by.is_none()).count();
     let seeded = rows
@@ -48,7 +48,7 @@ fn summary(rows: &VerifyRows) -> String {
         (applied, total) => format!("{applied} of {}", plural(total, "migration")),
     };
     format!(
-        "{applied} applied to a new database {place} {}, as {}{seeded}: {}.",
+        "{applied} applied to a new database (PostgreSQL {}, {place}) as {}{seeded}: {}.",
         rows.place.server_version,
         rows.place.role,
         plural(views, "materialized view")

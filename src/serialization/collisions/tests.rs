@@ -229,3 +229,87 @@ fn a_tenant_that_is_spelt_twice_is_one() {
     let collisions = found(&with("int64", A), &[uuid, &uuid.to_uppercase()]);
     assert_eq!((collisions.keys, collisions.found.len()), (3, 0));
 }
+
+/// Returns every two takers with one key, found by making them all.
+fn all_of(registry: &Registry, tenants: &[String]) -> Vec<(Taker, Taker)> {
+    let mut takers = Vec::new();
+    for entry in &registry.matviews {
+        let view = entry.name.fixed().expect("it is filled in");
+        let taker = |tenant: Option<&str>, is_waiting| Taker {
+            view: view.clone(),
+            line: entry.line,
+            lock_name: entry.lock_name.clone(),
+            tenant: tenant.map(str::to_owned),
+            is_waiting,
+        };
+        takers.extend([false, true].map(|is_waiting| taker(entry.tenant_id(), is_waiting)));
+        if entry.tenant_id().is_none() {
+            takers.extend(tenants.iter().map(|tenant| taker(Some(tenant), false)));
+        }
+    }
+    let mut pairs = Vec::new();
+    for (at, first) in takers.iter().enumerate() {
+        for second in &takers[at + 1..] {
+            let scheme = registry.lock_scheme;
+            if first.key(scheme) == second.key(scheme) {
+                pairs.push((first.clone(), second.clone()));
+            }
+        }
+    }
+    pairs
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_collides_is_what_making_all_keys_shows(
+        scheme in proptest::sample::select(vec!["int32", "int32-pair", "int64"]),
+        views in proptest::collection::btree_map(
+            proptest::sample::select(vec![
+                "s.a", "t.a", "s.b", "s.\"a:1\"", "s.mv_02830", "t.mv_17901", "\"s.a\".b",
+                "s.\"a.b\"", "t_{slug}.a", "u_{slug}.a", "t_{slug}.mv_17901",
+            ]),
+            proptest::option::weighted(
+                0.3,
+                proptest::sample::select(vec!["a", "s.a", "a:1", "x", "a:GLOBAL"]),
+            ),
+            1..5,
+        ),
+        tenants in proptest::collection::btree_set(
+            proptest::sample::select(vec![
+                "1", "2", "1:2", "GLOBAL", "*", "GLOBAL:waiting", "tenant_20259", "tenant_26913",
+            ]),
+            0..5,
+        ),
+    ) {
+        let mut text = "[tenancy]\ntenants = 'SELECT 1'\n".to_owned();
+        for (name, lock_name) in &views {
+            text.push_str(&format!("[[matview]]\nname = '{name}'\n"));
+            if let Some(lock_name) = lock_name {
+                text.push_str(&format!("lock_name = '{lock_name}'\n"));
+            }
+        }
+        let rows: Vec<Tenant> = tenants
+            .iter()
+            .map(|id| Tenant {
+                id: (*id).to_owned(),
+                columns: [("slug".to_owned(), (*id).to_owned())].into(),
+            })
+            .collect();
+        let registry = with(scheme, &text).expand(&rows).registry;
+        let tenants: Vec<String> = tenants.iter().map(|id| (*id).to_owned()).collect();
+        let collisions = find(&registry, Ok(&tenants));
+        let all = all_of(&registry, &tenants);
+
+        assert_eq!(collisions.found.is_empty(), all.is_empty(), "{all:?}");
+        told(&collisions);
+        // No two views collide without some collision that names one of each.
+        let told_of = |view: &QualifiedName| {
+            collisions.found.iter().any(|one| one.first.view == *view || one.second.view == *view)
+        };
+        let is_all_told = collisions.more == 0
+            && collisions.found.iter().all(|one| one.scope != Scope::EveryView);
+        for (first, second) in all.iter().filter(|_| is_all_told) {
+            assert!(told_of(&first.view) && told_of(&second.view), "{first:?} {second:?}");
+        }
+    }
+}

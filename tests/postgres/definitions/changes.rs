@@ -50,7 +50,12 @@ const CHANGES: &[(&str, &str, &str, &str)] = &[
     ),
     ("a dropped column", "SELECT id, note FROM orders", "SELECT id FROM orders", "note"),
     ("an added column", "SELECT id FROM orders", "SELECT id, note FROM orders", "note"),
-    ("columns in another order", "SELECT id, note FROM orders", "SELECT note, id FROM orders", "note"),
+    (
+        "columns in another order",
+        "SELECT id, note FROM orders",
+        "SELECT note, id FROM orders",
+        "note",
+    ),
     ("a renamed column", "SELECT id AS a FROM orders", "SELECT id AS b FROM orders", "AS b"),
     (
         "another kind of join",
@@ -184,7 +189,8 @@ fn a_view_follows_what_was_renamed_and_the_file_does_not() {
     assert!(reasons[1].starts_with("public.of_table.sql:2: "), "{reasons:?}");
     assert!(reasons[1].ends_with(" (42P01)"), "{reasons:?}");
     assert!(reasons[2].ends_with(" (42P01)") || reasons[2].ends_with(" (3F000)"), "{reasons:?}");
-    let renamed = compare_one(&database.url(), "public.of_column", "SELECT article AS sku FROM lines");
+    let renamed =
+        compare_one(&database.url(), "public.of_column", "SELECT article AS sku FROM lines");
     assert_eq!(renamed.word(), "same");
 }
 
@@ -196,7 +202,10 @@ fn a_renamed_column_of_the_view_is_seen() {
          ALTER MATERIALIZED VIEW public.mv RENAME COLUMN b TO c",
     );
     let url = database.url();
-    assert_eq!(compare_one(&url, "public.mv", "SELECT id AS a, note AS c FROM orders").word(), "same");
+    assert_eq!(
+        compare_one(&url, "public.mv", "SELECT id AS a, note AS c FROM orders").word(),
+        "same"
+    );
     let old = compare_one(&url, "public.mv", "SELECT id AS a, note AS b FROM orders");
     assert!(assert_differs(&old, "the old name").contains("AS c"));
 }

@@ -57,24 +57,41 @@ const CONDITIONS: &[Spellings] = &[
     &["o.note LIKE 'x%'", "o.note ~~ 'x%'", "o.note like $$x%$$"],
     &["(o.id BETWEEN 1 AND 5)", "(o.id >= 1 AND o.id <= 5)", "(o.id between (1) and 5)"],
     &["o.placed_at > '2024-01-01 00:00+00'", "o.placed_at > timestamptz '2024-01-01 00:00:00Z'"],
-    &["o.day = DATE '2024-02-29'", "o.day = '2024-02-29'::date", "o.day = CAST('2024-02-29' AS date)"],
+    &[
+        "o.day = DATE '2024-02-29'",
+        "o.day = '2024-02-29'::date",
+        "o.day = CAST('2024-02-29' AS date)",
+    ],
     &["NOT o.is_open", "not (o.is_open)"],
     &["o.price > 1.50::numeric(10,2)", "o.price > CAST(1.50 AS decimal(10,2))"],
-    &["EXISTS (SELECT 1 FROM public.nodes n WHERE n.id = o.id)", "exists (select 1 from nodes as n where (n.id = o.id))"],
+    &[
+        "EXISTS (SELECT 1 FROM public.nodes n WHERE n.id = o.id)",
+        "exists (select 1 from nodes as n where (n.id = o.id))",
+    ],
     &["o.note = ANY (ARRAY['p', 'q'])", "o.note = any (array['p','q'])", "o.note IN ('p', 'q')"],
     &["o.code::varchar(2) = 'ab'", "CAST(o.code AS character varying(2)) = 'ab'"],
 ];
 
 const JOINS: &[Spellings] = &[
     &["JOIN public.lines l ON l.order_id = o.id", "INNER JOIN lines AS l ON (l.order_id = o.id)"],
-    &["LEFT JOIN public.lines l ON l.order_id = o.id", "LEFT OUTER JOIN lines l ON l.order_id=o.id"],
+    &[
+        "LEFT JOIN public.lines l ON l.order_id = o.id",
+        "LEFT OUTER JOIN lines l ON l.order_id=o.id",
+    ],
     &["CROSS JOIN public.lines l", "cross join lines as l"],
-    &["FULL JOIN public.lines l ON l.order_id = o.id", "full outer join lines l on (l.order_id = o.id)"],
+    &[
+        "FULL JOIN public.lines l ON l.order_id = o.id",
+        "full outer join lines l on (l.order_id = o.id)",
+    ],
 ];
 
-const TABLES: &[Spellings] = &[
-    &["public.orders o", "orders o", "orders AS o", "public . orders as \"o\"", "PUBLIC.ORDERS O"],
-];
+const TABLES: &[Spellings] = &[&[
+    "public.orders o",
+    "orders o",
+    "orders AS o",
+    "public . orders as \"o\"",
+    "PUBLIC.ORDERS O",
+]];
 
 /// A query that is made up.
 #[derive(Clone)]
@@ -161,7 +178,8 @@ impl Query {
                     return "DISTINCT".into();
                 }
                 1 => {
-                    let (at, by) = (dice.below(self.columns.len()), 1 + dice.below(VALUES.len() - 1));
+                    let (at, by) =
+                        (dice.below(self.columns.len()), 1 + dice.below(VALUES.len() - 1));
                     self.columns[at].0 = (self.columns[at].0 + by) % VALUES.len();
                     return "a column is another value".into();
                 }

@@ -1,7 +1,10 @@
 //! Names and settings: what is looked up where, and that nothing that is set for the role or
 //! the database changes the answer.
 
-use super::{assert_differs, assert_same, assert_undecided, compare, compare_one, database, declare, make_forms};
+use super::{
+    assert_differs, assert_same, assert_undecided, compare, compare_one, database, declare,
+    make_forms,
+};
 
 /// Settings by which a session reads or prints queries otherwise than others do.
 const ODD: &[&str] = &[
@@ -39,7 +42,9 @@ fn what_is_set_for_the_role_changes_nothing() {
 fn what_was_set_when_the_view_was_made_changes_nothing_that_the_query_says() {
     let database = database();
     let mut session = database.session();
-    for setting in ODD.iter().filter(|setting| setting.contains("Style") || setting.contains("Zone")) {
+    for setting in
+        ODD.iter().filter(|setting| setting.contains("Style") || setting.contains("Zone"))
+    {
         session.run(&format!("SET {setting}"));
     }
     session.run(
@@ -54,15 +59,14 @@ fn what_was_set_when_the_view_was_made_changes_nothing_that_the_query_says() {
 #[test]
 fn an_instant_without_a_zone_is_one_in_utc_or_in_the_zone_of_the_database() {
     let database = database();
-    database.session().run(&format!(
-        "ALTER DATABASE {} SET timezone = 'Asia/Kathmandu'",
-        database.name()
-    ));
+    database
+        .session()
+        .run(&format!("ALTER DATABASE {} SET timezone = 'Asia/Kathmandu'", database.name()));
     let text = "SELECT id FROM orders WHERE placed_at >= '2024-01-01'";
     let make = |view: &str, zone: &str| {
-        database.session().run(&format!(
-            "SET timezone = '{zone}'; CREATE MATERIALIZED VIEW {view} AS {text}"
-        ));
+        database
+            .session()
+            .run(&format!("SET timezone = '{zone}'; CREATE MATERIALIZED VIEW {view} AS {text}"));
     };
     make("public.here", "Asia/Kathmandu");
     make("public.in_utc", "UTC");

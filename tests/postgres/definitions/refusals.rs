@@ -107,7 +107,10 @@ fn a_schema_that_may_not_be_used_is_named_with_the_grant_that_opens_it() {
     let text = "SELECT id\nFROM \"Odd Schema\".\"Größe \"\"x\"\"\", orders";
     let other = compare_one(&url, "public.mv", text);
     let reason = assert_undecided(&other);
-    assert!(reason.starts_with("public.mv.sql:2: ") || reason.starts_with("public.mv.sql: "), "{reason}");
+    assert!(
+        reason.starts_with("public.mv.sql:2: ") || reason.starts_with("public.mv.sql: "),
+        "{reason}"
+    );
     let grant = format!("GRANT USAGE ON SCHEMA \"Odd Schema\" TO {role}");
     assert!(reason.ends_with(&format!(" (42501): {grant}")), "{reason}");
     session.run(&grant);

@@ -1,7 +1,9 @@
 //! The same views in two databases: what is read of each can be compared, and says what one
 //! of them has differently.
 
-use driftgate::definitions::{Attribute, Compared, End, FoundView, Sides, attribute_drift, compare};
+use driftgate::definitions::{
+    Attribute, Compared, End, FoundView, Sides, attribute_drift, compare,
+};
 use driftgate::ident::QualifiedName;
 use driftgate::pg::compare_definitions::fixed_points;
 
@@ -34,7 +36,9 @@ fn a_restored_database_has_the_same_views() {
         ));
         let print = print_of(&mut from, &view);
         let print = print.trim_end_matches(';');
-        to.run(&format!("SET search_path = ''; CREATE MATERIALIZED VIEW {view} AS {print} WITH NO DATA"));
+        to.run(&format!(
+            "SET search_path = ''; CREATE MATERIALIZED VIEW {view} AS {print} WITH NO DATA"
+        ));
         names.push(name(&view));
     }
     let (expected, found) = (found(&first.url(), &names), found(&second.url(), &names));
@@ -83,8 +87,7 @@ fn what_one_database_has_differently_is_told() {
             (
                 Attribute::Indexes,
                 &vec![
-                    "CREATE INDEX ON app.mv USING btree (lower(name)) WHERE (id > 1)"
-                        .to_owned(),
+                    "CREATE INDEX ON app.mv USING btree (lower(name)) WHERE (id > 1)".to_owned(),
                     "CREATE UNIQUE INDEX ON app.mv USING btree (id)".to_owned(),
                 ]
             ),

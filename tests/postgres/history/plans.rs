@@ -9,11 +9,11 @@ fn busy() -> TestDatabase {
     database.session().run(
         "INSERT INTO driftgate.refreshes
                 (id, run_id, correlation_id, view_schema, view_name, view_oid, view_xmin,
-                 outcome, mode, started_at, as_of, finished_at, duration_ms,
+                 outcome, mode, started_at, as_of, finished_at, duration_ms, waited_ms,
                  lock_scheme, lock_key, lock_name, tool_version)
          SELECT gen_random_uuid(), md5((n / 50)::text)::uuid, '', 'public', 'mv_' || n % 200, 1,
                 '3', CASE WHEN n % 20 = 0 THEN 'FAILED' ELSE 'SUCCESS' END, 'plain', t.at, t.at,
-                t.at, 1, 'int64', '{1}', '', '0.1.0'
+                t.at, 1, 0, 'int64', '{1}', '', '0.1.0'
            FROM generate_series(1, 40000) n,
                 LATERAL (SELECT now() - n * interval '1 minute' AS at) t;
          UPDATE driftgate.refreshes SET view_xmin = NULL WHERE outcome <> 'SUCCESS';

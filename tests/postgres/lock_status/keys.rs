@@ -73,9 +73,9 @@ fn foreign_keys_come_last_with_their_numbers() {
         told(&report),
         [
             format!("{known} public.mv ExclusiveLock"),
+            format!("{foreign} [-5] ExclusiveLock"),
             format!("{foreign} [7] ExclusiveLock"),
             format!("{foreign} [9223372036854775807] ExclusiveLock"),
-            format!("{foreign} [-5] ExclusiveLock"),
             format!("{foreign} [-5,-7] ExclusiveLock"),
         ]
     );

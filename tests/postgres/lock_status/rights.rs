@@ -20,13 +20,14 @@ fn what_belongs_to_another_role_is_not_told_and_a_note_says_why() {
          GRANT USAGE ON SCHEMA public TO {role}"
     ));
     let mut holding = scene.holding(&take(key(LockScheme::Int64, "public.mv", Some("acme"))));
+    let pid = holding.pid();
     holding.run("REFRESH MATERIALIZED VIEW public.mv");
     let look = || {
         let url = scene.database.url_as(&role);
         scene.command([]).database(&url).json().exits(0).document()
     };
     let report = look();
-    let row = of_pid(&report, &holding.pid());
+    let row = of_pid(&report, &pid);
     assert_eq!((&row["view"], &row["tenant"]), (&json!("public.mv"), &json!("acme")));
     assert_eq!((&row["user"], &row["application_name"]), (&json!("postgres"), &json!("test")));
     for field in HIDDEN {
@@ -37,7 +38,7 @@ fn what_belongs_to_another_role_is_not_told_and_a_note_says_why() {
 
     scene.database.session().run(&format!("GRANT pg_read_all_stats TO {role}"));
     let report = look();
-    let row = of_pid(&report, &holding.pid());
+    let row = of_pid(&report, &pid);
     assert_eq!(row["query"], "REFRESH MATERIALIZED VIEW public.mv");
     assert_eq!(row["state"], "idle in transaction");
     assert_eq!(report["notes"], json!([]));

@@ -5,9 +5,8 @@ use serde_json::Value;
 use ::driftgate::registry::LockScheme;
 
 use super::{Scene, key, of_pid, rows, take};
-use crate::support::cluster::Cluster;
 use crate::support::session::Session;
-use crate::support::{Project, driftgate};
+use crate::support::{Project, driftgate, server};
 
 #[test]
 fn a_key_at_session_level_of_an_idle_session_is_stranded() {
@@ -43,18 +42,14 @@ fn a_key_of_a_transaction_at_work_is_not_stranded() {
 
 #[test]
 fn a_prepared_transaction_is_named_and_no_signal_is_sent() {
-    let mut cluster = Cluster::start();
-    Session::connect(cluster.url()).run("ALTER SYSTEM SET max_prepared_transactions = 2");
-    // The setting is taken up by a start alone; prepared transactions outlive it.
-    cluster.crash();
-    cluster.start_again();
-    let mut session = Session::connect(cluster.url());
+    let server = server::own_with(&["max_prepared_transactions=2"]);
+    let mut session = Session::connect(&server.url);
     session.run("CREATE MATERIALIZED VIEW public.mv AS SELECT 1 AS a");
     let take = take(key(LockScheme::Int64, "public.mv", None));
     session.run(&format!("BEGIN; SELECT {take}; PREPARE TRANSACTION 'left over'"));
     let project = Project::new("version = 1\n[[matview]]\nname = \"public.mv\"\n");
     let command = |arguments: &[&str]| {
-        driftgate(["lock-status"]).args(arguments).project(&project).database(cluster.url())
+        driftgate(["lock-status"]).args(arguments).project(&project).database(&server.url)
     };
     let report = command(&[]).json().exits(0).document();
     let row = &rows(&report)[0];

@@ -77,7 +77,8 @@ impl Scene {
         let views = session.rows("SELECT matviewname, rtrim(definition, ';') FROM pg_matviews");
         let wrong = views.iter().map(|row| {
             let [Some(view), Some(query)] = row.as_slice() else { panic!("a view has both") };
-            let (view, query) = (format!("SELECT * FROM {view}"), format!("SELECT * FROM ({query}) q"));
+            let (view, query) =
+                (format!("SELECT * FROM {view}"), format!("SELECT * FROM ({query}) q"));
             let differing = format!(
                 "SELECT count(*) FROM (({view} EXCEPT ALL {query}) UNION ALL ({query} EXCEPT ALL \
                  {view})) d"
@@ -104,6 +105,17 @@ fn outcomes(report: &Value) -> Vec<&str> {
     results.iter().filter_map(|result| result["outcome"].as_str()).collect()
 }
 
+/// Tells whether everything was refreshed, or left to somebody who had the key.
+fn is_a_race(report: &Value) -> bool {
+    match outcomes(report)[..] {
+        [first, second] => {
+            let is_left = first == "SKIPPED_LOCK_HELD" && second == "SKIPPED_UPSTREAM";
+            is_left || first == "SUCCESS" && ["SUCCESS", "SKIPPED_LOCK_HELD"].contains(&second)
+        }
+        _ => false,
+    }
+}
+
 #[test]
 fn one_after_the_other_they_are_right() {
     let scene = Scene::new(Pool::of(Pooling::Transaction, 2));
@@ -126,9 +138,7 @@ fn six_clients_of_a_pool_of_two_are_right_together() {
                 for round in 1..4 {
                     scene.sell(client * 10 + round);
                     let report = scene.refresh(&[]).run().exits(0).document();
-                    for outcome in outcomes(&report) {
-                        assert!(["SUCCESS", "SKIPPED_LOCK_HELD"].contains(&outcome), "{outcome}");
-                    }
+                    assert!(is_a_race(&report), "{:?}", outcomes(&report));
                 }
             });
         }
@@ -150,10 +160,7 @@ fn six_that_wait_in_a_pool_of_two_miss_nothing() {
                 scope.spawn(move || {
                     scene.sell(client + 1);
                     let report = scene.refresh(how).run().exits(0).document();
-                    for outcome in outcomes(&report) {
-                        let fine = ["SUCCESS", "SKIPPED_LOCK_HELD"];
-                        assert!(fine.contains(&outcome), "{how:?}: {outcome}");
-                    }
+                    assert!(is_a_race(&report), "{how:?}: {:?}", outcomes(&report));
                 });
             }
         });
@@ -217,10 +224,16 @@ fn one_that_is_killed_or_interrupted_leaves_nothing_to_the_pool() {
         running.signal(signal);
         let ended = running.wait();
         assert!(matches!(ended.code, None | Some(130)), "{signal:?}: {ended:?}");
+        let version = holder.value("SHOW server_version_num");
+        if signal == Signal::KILL && version.starts_with("13") {
+            // It does not notice in mid-statement that its client is gone.
+            holder.run("ROLLBACK");
+        }
         within(Duration::from_secs(20), "a key that nobody holds", || {
             scene.database.advisory_locks().is_empty().then_some(())
         });
         holder.run("ROLLBACK");
+        assert_ne!(scene.wrong_rows(), 0, "nothing of it was committed");
         scene.assert_nothing_is_left();
         scene.refresh(&[]).run().exits(0);
         assert_eq!(scene.wrong_rows(), 0);

@@ -250,11 +250,11 @@ fn a_session_ended_by_somebody_else_is_told_and_the_rest_goes_on() {
 fn a_signal_before_anything_began_begins_nothing() {
     let scene = Scene::of_sales();
     let before = look(&scene);
-    // What is read for the plan waits behind this lock of a catalog.
+    // What is read for the plan waits behind this lock on a catalog.
     let mut locking = scene.session();
     locking.run("BEGIN; LOCK TABLE pg_catalog.pg_policy IN ACCESS EXCLUSIVE MODE");
     let running = scene.refresh(["--all", "--format", "json"]).start();
-    scene.until_waiting(1, "pg_policy");
+    scene.until_waiting(1, "");
     running.signal(Signal::TERM);
     let run = running.wait_within(SOON).exits(143);
     assert_eq!(run.document()["exit_code"], 143);

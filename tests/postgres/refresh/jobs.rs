@@ -75,7 +75,7 @@ fn after_the_deadline_nothing_new_begins_and_what_runs_is_ended() {
     );
     let message = &results(&report)[1]["error"]["message"];
     assert!(message.as_str().expect("a message").contains("deadline"), "{report:#}");
-    assert_eq!(report["verdict"], "undecided");
+    assert_eq!(report["exit_code"], 3);
     scene.assert_nothing_is_left();
 }
 
@@ -124,15 +124,24 @@ fn a_refresh_that_finds_no_connection_fails_and_the_others_go_on() {
          ALTER ROLE {worker} CONNECTION LIMIT 2"
     ));
     let gate = scene.close_gate();
-    let run = scene.refresh(["--all", "--jobs", "3", "--format", "json"]);
-    let running = run.database(&scene.database.url_as(&worker)).start();
-    scene.until_at_gate(2);
+    let events = scene.project.path().join("events");
+    let run = scene.refresh(["--all", "--jobs", "3", "--format", "json", "--events"]);
+    let running = run.arg(&events).database(&scene.database.url_as(&worker)).start();
+    until("one that found no connection", || {
+        let told = std::fs::read_to_string(&events).unwrap_or_default();
+        told.contains("\"FAILED\"").then_some(())
+    });
     drop(gate);
     let report = running.wait().exits(1).document();
-    let failed: Vec<_> =
-        results(&report).iter().filter(|result| result["outcome"] == "FAILED").collect();
-    assert_eq!(failed.len(), 1, "{report:#}");
-    assert_eq!(failed[0]["error"]["sqlstate"], "53300", "{report:#}");
+    // How many depends on how soon the server has seen the end of those that made the plan.
+    let mut succeeded = 0;
+    for result in results(&report) {
+        match result["outcome"].as_str() {
+            Some("SUCCESS") => succeeded += 1,
+            _ => assert_eq!(result["error"]["sqlstate"], "53300", "{report:#}"),
+        }
+    }
+    assert!((1..=2).contains(&succeeded), "{report:#}");
     scene.assert_nothing_is_left();
 }
 

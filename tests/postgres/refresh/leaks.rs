@@ -18,7 +18,7 @@ fn assert_tells_nothing(make: &str, spoil: &str, code: &str) {
     let before = scene.rows("public.mv");
     let events = scene.project.path().join("events");
     let page = scene.project.path().join("page");
-    let to = format!("markdown={}", page.display());
+    let to = format!("json={}", page.display());
     let mut words = Vec::new();
     for format in ["json", "human"] {
         let run = scene

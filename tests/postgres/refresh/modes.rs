@@ -136,7 +136,7 @@ fn the_index_of_an_odd_name_works_too() {
          CREATE MATERIALIZED VIEW \"Sales Data\".\"By \"\"Day\"\"\" AS
          SELECT 1 AS \"Tenant Id\", 2 AS \"select\"",
         "[database]\nschemas = ['*']\n[[matview]]\nname = '\"Sales Data\".\"By \"\"Day\"\"\"'
-         unique_key = ['Tenant Id', 'select']",
+         unique_key = ['\"Tenant Id\"', '\"select\"']",
     );
     let report = scene.refreshes(["--all"], 1);
     let index = only(&report)["error"]["hint"].as_str().expect("the index").to_owned();

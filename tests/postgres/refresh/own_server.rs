@@ -54,10 +54,7 @@ fn a_crash_of_an_own_server_right_after_a_success_loses_nothing() {
     let mut cluster = Cluster::start();
     let project = Project::new(&format!("version = 1\n{MV_ENTRY}\n"));
     let url = cluster.url().to_owned();
-    // As a server is set up that must not lose what it says it has committed.
-    Session::connect(&url).run("ALTER SYSTEM SET synchronous_commit = on");
     let mut session = Session::connect(&url);
-    session.run("SELECT pg_reload_conf()");
     session.run(&format!("{SALES}{MV} INSERT INTO public.sales VALUES ('d', 1, 1)"));
     driftgate(["history", "install"]).project(&project).database(&url).run().exits(0);
     let run = driftgate(["refresh", "--all"]).project(&project).database(&url).json().exits(0);

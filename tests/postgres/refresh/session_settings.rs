@@ -30,7 +30,7 @@ fn a_view_holds_the_same_rows_whatever_the_role_has_set() {
          CREATE TABLE elsewhere.moments (at text);
          CREATE TABLE public.moments (at timestamptz, took interval, x float8, b bytea, d date);
          INSERT INTO public.moments VALUES
-           ('2026-03-04 23:30:00+00', '26 hours 3 minutes', 0.1::float8 + 0.2, 'a\\x', '2026-03-04');
+           ('2026-03-04 23:30:00+00', '26 hours 3 minutes', 0.1::float8 + 0.2, '\\x615c', '2026-03-04');
          CREATE MATERIALIZED VIEW public.mv AS
            SELECT 1 AS id, at::date AS day, at::text AS at, took::text AS took, x::text AS x,
                   b::text AS b, d::text AS d, pg_sleep(0.5)::text AS s
@@ -135,7 +135,7 @@ fn names_that_need_quoting_are_refreshed() {
              CREATE UNIQUE INDEX ON \"Odd Ones\".{name} (\"Tenant; Id\", day);"
         );
         entries += &format!(
-            "\n[[matview]]\nname = '''\"Odd Ones\".{name}'''\ntenant_column = 'Tenant; Id'"
+            "\n[[matview]]\nname = '''\"Odd Ones\".{name}'''\ntenant_column = '\"Tenant; Id\"'"
         );
     }
     let scene = Scene::new(&sql, &entries).with_history();

@@ -78,8 +78,9 @@ fn one_that_coalesces_alone_just_refreshes() {
 fn one_that_coalesces_waits_for_as_long_as_it_takes_unless_it_is_told_how_long() {
     let scene = Scene::with_gate();
     let (gate, first) = scene.start_at_gate(["--all"]);
-    let waits = scene.refresh(["--all", "--coalesce", "--lock-timeout", "100ms", "--format", "json"]);
-    let waits = waits.start();
+    // The limit on locks is one for the refresh, and not for this wait.
+    let command = scene.command(["refresh", "--all", "--coalesce", "--lock-timeout", "100ms"]);
+    let waits = command.args(["--format", "json"]).start();
     scene.until_waiting(1, "pg_advisory_xact_lock");
     // Somebody waits to be next: one more is not needed.
     assert_eq!(outcome(&scene.refreshes(["--all", "--coalesce"], 0)), "SKIPPED_LOCK_HELD");

@@ -122,7 +122,7 @@ fn a_clear_view_whose_tenant_left_is_refreshed_and_told_of_where_it_is_counted()
 
 #[test]
 fn a_role_that_may_not_count_is_refused_before_anything_is_refreshed() {
-    let mut scene = opaque(COUNTED);
+    let mut scene = opaque(&format!("{COUNTED}\nrefresh = 'plain'"));
     let (owner, worker) = (scene.database.role("owner"), scene.database.role("worker"));
     scene.run(&format!(
         "GRANT USAGE, CREATE ON SCHEMA public TO {owner};

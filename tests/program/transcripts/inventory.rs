@@ -109,6 +109,7 @@ public.mv_reconciliation_status
   definition  as printed by (PostgreSQL [MAJOR])
     sha256:[DIGEST]
 
+history of refreshes: it is not installed: `driftgate history install` makes it
 5 materialized views, ### kB, all registered
 
 "#]],

@@ -2,24 +2,30 @@
 
 use snapbox::str;
 
-use super::{DRIFT, assert_transcript};
+use super::{DRIFT, assert_transcript, assert_transcript_of};
+use crate::support::history::refresh_all;
+use crate::support::{Project, TestDatabase};
 
 #[test]
 fn that_passes() {
-    assert_transcript(
+    let (database, project) = (TestDatabase::reference(), Project::reference());
+    refresh_all(&database, &project);
+    assert_transcript_of(
+        (&database, &project),
         &["preflight"],
         0,
-        "",
         str![[r#"
 [URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
 
-EG-1 pass      the database is at the one head of its migrations: 5 checks,
+EG-1 pass      the database is at the one head of its migrations: 8 checks,
                nothing found
-EG-3 pass      the live views are those of the registry, as declared: 8 checks,
+EG-3 pass      the live views are those of the registry, as declared: 9 checks,
                nothing found
 EG-4 pass      each role can refresh, read and write what it must, and no more:
                8 checks, nothing found
+EG-6 pass      refreshes of one view exclude each other: 3 checks, nothing found
 EG-7 pass      no refresh and no read crosses tenants: 5 checks, nothing found
+EG-8 pass      every view is as fresh as declared: 2 checks, nothing found
 
 pass: 0 errors, 0 warnings (exit 0)
 
@@ -62,16 +68,19 @@ error [view-missing] public.mv_reconciliation_status
     whether the migrations create it was not looked for
     $ driftgate migrate status
 
-EG-1 pass      the database is at the one head of its migrations: 5 checks,
+EG-1 pass      the database is at the one head of its migrations: 8 checks,
                nothing found
 EG-3 fail      4 errors; wanted: the live views are those of the registry, as
                declared
 EG-4 undecided public.mv_reconciliation_status is not in the database; wanted:
                each role can refresh, read and write what it must, and no more
+EG-6 pass      refreshes of one view exclude each other: 3 checks, nothing found
 EG-7 undecided public.mv_reconciliation_status is not in the database; wanted:
                no refresh and no read crosses tenants
+EG-8 undecided the history of refreshes is not installed: `driftgate history
+               install` makes it; wanted: every view is as fresh as declared
 
-fail: 4 errors, 0 warnings, 2 not judged (exit 1)
+fail: 4 errors, 0 warnings, 4 not judged (exit 1)
 
 "#]],
     );
