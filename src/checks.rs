@@ -11,6 +11,7 @@ use crate::grants::Grants;
 use crate::history::{History, Records};
 use crate::migrations::MigrationState;
 use crate::registry::{Registry, RegistryEntry};
+use crate::schedule::Dispatched;
 use crate::serialization::Serialization;
 use crate::snapshot::Snapshot;
 
@@ -36,6 +37,13 @@ mod read_too_wide;
 mod refresh_denied;
 mod refresh_filtered;
 mod role_missing;
+mod schedule_differs;
+mod schedule_not_loaded;
+mod schedule_overload;
+mod schedule_silent;
+mod schedule_too_slow;
+mod schedule_twice;
+mod schedule_unused;
 mod search_path_unsafe;
 mod tenant_column_missing;
 mod tenant_read_unfiltered;
@@ -67,6 +75,8 @@ pub enum Source {
     History,
     /// The keys of locks, and what two sessions saw.
     Serialization,
+    /// What dispatches the schedule.
+    Schedule,
 }
 
 /// One check of the table.
@@ -113,6 +123,13 @@ pub static CHECKS: &[Check] = &[
     write_only_trigger::CHECK,
     write_through_view::CHECK,
     search_path_unsafe::CHECK,
+    schedule_unused::CHECK,
+    schedule_too_slow::CHECK,
+    schedule_not_loaded::CHECK,
+    schedule_differs::CHECK,
+    schedule_silent::CHECK,
+    schedule_twice::CHECK,
+    schedule_overload::CHECK,
     lock_not_exclusive::CHECK,
     lock_key_collision::CHECK,
     pooler_in_between::CHECK,
@@ -144,6 +161,8 @@ pub struct Facts<'a> {
     pub serialization: Result<&'a Serialization, String>,
     /// What the views are against the definitions that the registry declares for them.
     pub definitions: Result<&'a ComparedViews, String>,
+    /// What dispatches the schedule.
+    pub schedule: Result<&'a Dispatched, String>,
     /// Why not every template of the registry is filled in for every tenant.
     pub not_filled_in: Vec<String>,
     /// The server's clock when it was first looked at; `None`: it was not.
@@ -171,6 +190,7 @@ impl<'a> Facts<'a> {
             grants,
             history,
             serialization: Err("no lock was looked at".to_owned()),
+            schedule: Err("what dispatches the schedule was not looked at".to_owned()),
             definitions: Err("definitions were not compared".to_owned()),
             not_filled_in,
             read_at,
@@ -218,6 +238,13 @@ impl<'a> Facts<'a> {
         Self { serialization, ..self }
     }
 
+    /// Adds what dispatches the schedule, with the server's clock when it was read.
+    #[must_use]
+    pub fn with_schedule(self, schedule: Result<&'a Dispatched, String>) -> Self {
+        let read_at = schedule.as_ref().ok().map(|dispatched| dispatched.read_at);
+        Self { schedule, read_at: self.read_at.or(read_at), ..self }
+    }
+
     /// Returns why a source was not looked at; `None` when it was.
     fn missing(&self, source: Source) -> Option<&str> {
         match source {
@@ -226,6 +253,7 @@ impl<'a> Facts<'a> {
             Source::Migrations => self.migrations.as_ref().err().map(String::as_str),
             Source::Grants => self.grants.as_ref().err().map(String::as_str),
             Source::Serialization => self.serialization.as_ref().err().map(String::as_str),
+            Source::Schedule => self.schedule.as_ref().err().map(String::as_str),
             Source::History => self.history.as_ref().err().map(String::as_str),
         }
     }
@@ -237,7 +265,12 @@ impl<'a> Facts<'a> {
 
     /// Returns the line of the registry that declares a view.
     pub fn location(&self, entry: &RegistryEntry) -> Option<Location> {
-        Some(Location { file: self.registry.source.display.clone(), line: entry.line })
+        self.line(entry.line)
+    }
+
+    /// Returns a line of the registry.
+    fn line(&self, line: usize) -> Option<Location> {
+        Some(Location { file: self.registry.source.display.clone(), line })
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
     check_grants, demo, diff_registry, explain, history, inventory, lock_status, migrate, preflight,
-    refresh,
+    refresh, schedule,
 };
 use crate::gate::FailOn;
 use crate::render::Format;
@@ -114,6 +114,15 @@ Examples:
 Whoever installs owns the tables: the role of --migration-database-url, where one
 is given.";
 
+const SCHEDULE_EXAMPLES: &str = "\
+Examples:
+  driftgate schedule check
+      the verdict of gate EG-5: is every class loaded, and does it still run
+  driftgate schedule run --metrics /var/lib/node_exporter/driftgate.prom
+      dispatch every class until SIGTERM; start as many copies as you like
+  driftgate schedule export systemd --dir /etc/systemd/system
+      a service and a timer for each class";
+
 const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   driftgate explain
@@ -134,7 +143,7 @@ pub enum Command {
     /// Run the gates and print one pass/fail report
     ///
     /// The gates are those of `[gates]` in the registry, or else every gate that
-    /// this version judges (EG-1, EG-3, EG-4, EG-6, EG-7 and EG-8). A gate that is asked for
+    /// this version judges (EG-1, EG-3 to EG-8). A gate that is asked for
     /// and that it does not judge is undecided, exit 3. Nothing is written to the
     /// database.
     #[command(after_help = PREFLIGHT_EXAMPLES)]
@@ -183,6 +192,13 @@ pub enum Command {
     /// --release changes anything.
     #[command(after_help = LOCK_STATUS_EXAMPLES)]
     LockStatus(lock_status::Args),
+    /// When classes are due: list, check, run and export
+    ///
+    /// `schedule run` is the scheduler for those who have none: any number of copies claim
+    /// each tick once in the database. `schedule export` writes the same schedule for one
+    /// that is there, and `schedule check` tells whether anything really dispatches it.
+    #[command(subcommand, after_help = SCHEDULE_EXAMPLES)]
+    Schedule(schedule::Command),
     /// The refreshes on record: install, list and prune
     ///
     /// The record is a table in the schema driftgate of the database itself, in which a
@@ -209,10 +225,25 @@ impl Command {
     /// and then tells what was done.
     pub const fn ends_when_asked(&self) -> bool {
         match self {
-            Self::Refresh(_) => true,
+            Self::Refresh(_) | Self::Schedule(schedule::Command::Run(_)) => true,
             Self::LockStatus(args) => args.watch.is_some(),
             _ => false,
         }
+    }
+
+    /// Returns how long the command may take to end what it has begun, once it is asked to
+    /// stop.
+    pub fn grace(&self) -> Duration {
+        const USUAL: Duration = Duration::from_millis(3_500);
+        match self {
+            Self::Schedule(schedule::Command::Run(args)) => args.grace() + USUAL,
+            _ => USUAL,
+        }
+    }
+
+    /// Tells whether a signal is the usual end of the command, whose exit code is its own.
+    pub const fn is_meant_to_be_stopped(&self) -> bool {
+        matches!(self, Self::Schedule(schedule::Command::Run(_)))
     }
 
     /// Returns the command as it was typed, without its options.
@@ -225,6 +256,7 @@ impl Command {
             Self::CheckGrants(_) => "check-grants",
             Self::LockStatus(_) => "lock-status",
             Self::Refresh(_) => "refresh",
+            Self::Schedule(command) => command.name(),
             Self::History(command) => command.name(),
             Self::Explain(_) => "explain",
             Self::Demo(_) => "demo",

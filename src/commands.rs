@@ -28,6 +28,7 @@ pub mod lock_status;
 pub mod migrate;
 pub mod preflight;
 pub mod refresh;
+pub mod schedule;
 mod serialization;
 mod tenants;
 pub mod verify;
@@ -215,6 +216,7 @@ pub async fn run(context: &Context, command: &Command) -> Result<Outcome, Failur
         Command::CheckGrants(args) => check_grants::run(context, args).await,
         Command::LockStatus(args) => lock_status::run(context, args).await,
         Command::Refresh(args) => refresh::run(context, args).await,
+        Command::Schedule(command) => schedule::run(context, command).await,
         Command::History(command) => history::run(context, command).await,
         Command::Explain(args) => explain::run(args),
         Command::Demo(args) => demo::run(context, args).await,

@@ -16,7 +16,7 @@ mod spelling;
 
 pub use diff::unified;
 pub use file::{Declared, declared, file_of};
-pub use refused::{Meaning, Refused};
+pub use refused::{Meaning, Refused, names_schema};
 pub use spelling::{agree_as_they_stand, spellings};
 
 /// How often a definition is made anew from the server's own print of it; every form that

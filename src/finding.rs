@@ -45,6 +45,8 @@ pub enum SubjectKind {
     Migration,
     /// A database, as the URL names it.
     Database,
+    /// A class of `[schedules]`.
+    Class,
     /// An `[[exception]]` of the registry.
     Exception,
 }
@@ -77,6 +79,11 @@ impl Subject {
     /// Makes the subject for a role.
     pub fn role(name: &RoleName) -> Self {
         Self { kind: SubjectKind::Role, name: name.to_string() }
+    }
+
+    /// Makes the subject for a class of `[schedules]`.
+    pub fn class(name: impl Into<String>) -> Self {
+        Self { kind: SubjectKind::Class, name: name.into() }
     }
 
     /// Makes the subject for a database.

@@ -44,6 +44,7 @@ pub mod order; // dependencies and cycles
 pub mod protection; // what roles can write and read, by which ways in
 pub mod refresh; // what is refreshed, in which order, and what came of it
 pub mod refreshability; // who can refresh what, and what stands in the way
+pub mod schedule; // when classes are due, and what dispatches them
 pub mod serialization; // whether refreshes keep each other out
 pub mod tenant_safety; // what a refresh does to tenants' rows
 pub mod verify; // what became of each view while a new database was built

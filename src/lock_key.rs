@@ -71,6 +71,11 @@ impl LockKey {
         }
     }
 
+    /// Returns the key of a text of our own: the first eight bytes, big-endian, of its SHA-256.
+    pub fn of_text(text: &str) -> Self {
+        Self::One([int64(text)])
+    }
+
     /// Returns the texts whose digests make a key: two for a pair, else one. The parameters
     /// are those of [`LockKey::of`]; `is_waiting` tells a key of [`LockKey::waiting`].
     pub fn texts_of(

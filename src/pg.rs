@@ -19,6 +19,7 @@ pub mod refresh_view; // one refresh, one transaction
 pub mod release_lock;
 pub mod run_script;
 pub mod safety_inputs; // whether what was judged still holds
+pub mod schedule;
 pub mod scratch; // what is still to be taken away
 pub mod session;
 

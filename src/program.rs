@@ -104,9 +104,6 @@ fn execute(cli: &Cli, settings: Settings, environment: Environment, run: RunFact
     outcome
 }
 
-/// How long a command may take to end what it has begun, once it is asked to stop.
-const GRACE: Duration = Duration::from_millis(3_500);
-
 async fn until_done_or_interrupted(
     context: &Context,
     command: &Command,
@@ -134,10 +131,12 @@ async fn until_done_or_interrupted(
         tokio::select! {
             outcome = &mut running => {
                 let mut outcome = outcome.unwrap_or_else(Outcome::from);
-                outcome.exit = kind.exit().or(outcome.exit);
+                if !command.is_meant_to_be_stopped() {
+                    outcome.exit = kind.exit().or(outcome.exit);
+                }
                 return outcome;
             }
-            () = tokio::time::sleep(GRACE) => {}
+            () = tokio::time::sleep(command.grace()) => {}
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }

@@ -35,6 +35,23 @@ pub fn write(report: &Report, file: &ReportFile) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes a text to a file, whole or not at all.
+///
+/// # Errors
+///
+/// When the file cannot be written; an older one is left as it was.
+pub fn write_text(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mut beside = tempfile::NamedTempFile::new_in(folder)?;
+    beside.write_all(text.as_bytes())?;
+    make_readable(beside.as_file())?;
+    beside.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// Gives the file the mode of any new file; a temporary one is for its owner alone.
 fn make_readable(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;

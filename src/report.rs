@@ -23,6 +23,7 @@ pub mod inventory;
 pub mod lock_status;
 pub mod migrate;
 pub mod refresh;
+pub mod schedule;
 pub mod verify;
 
 /// The name and version of the report's form; fields are only added within a version.
@@ -106,6 +107,8 @@ pub enum Data {
     Verify(verify::VerifyReport),
     /// `refresh`.
     Refresh(refresh::RefreshRows),
+    /// `schedule`.
+    Schedule(schedule::ScheduleRows),
     /// `lock-status`.
     LockStatus(lock_status::LockRows),
     /// `explain`.

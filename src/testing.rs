@@ -3,6 +3,7 @@
 pub(crate) mod grants;
 mod locks;
 pub(crate) mod history;
+pub(crate) mod schedule;
 
 use std::path::Path;
 

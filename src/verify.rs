@@ -131,10 +131,9 @@ impl Stories {
         }
     }
 
-    /// Returns the identities of the views that are there.
-    pub fn living(&self) -> Vec<u32> {
-        let living = self.0.iter().filter(|(_, story)| story.dropped_by.is_none());
-        living.map(|(oid, _)| *oid).collect()
+    /// Tells whether there is a view.
+    pub fn has_living(&self) -> bool {
+        self.0.values().any(|story| story.dropped_by.is_none())
     }
 
     /// Returns the stories by name; of one name, the view that is there comes first, and
@@ -194,7 +193,7 @@ mod tests {
                 ("rpt.z".to_owned(), Some("1"), vec!["3"], None),
             ]
         );
-        assert_eq!(stories.living(), [1]);
+        assert!(stories.has_living());
         let gone = stories.of(&"public.b".parse().expect("a name")).expect("it is known");
         assert_eq!(gone.dropped_by.as_deref(), Some("4"));
         assert_eq!(stories.of(&"public.a".parse().expect("a name")), None);

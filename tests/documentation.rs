@@ -35,6 +35,7 @@ use driftgate::rights::{
     Function, Grant, Membership, Oid, PUBLIC, Policy, Privilege, Relation, RelationKind, Rights,
     Role, Rule, Schema, Trigger,
 };
+use driftgate::schedule::{Claims, CronJob, Dispatched, PgCron};
 use driftgate::serialization::{Exclusion, LockTrial, Pooling, Serialization, Turn, collisions};
 use driftgate::snapshot::{IndexState, ReadStatus, ServerFacts, Snapshot, ViewState};
 use driftgate::tenant_safety::SafetyClass;
@@ -330,6 +331,9 @@ fn example_findings() -> BTreeMap<&'static str, Finding> {
     for (slug, finding) in findings_about_locks() {
         findings.entry(slug).or_insert(finding);
     }
+    for (slug, finding) in findings_about_schedules() {
+        findings.entry(slug).or_insert(finding);
+    }
     for (slug, finding) in findings_about_freshness() {
         findings.entry(slug).or_insert(finding);
     }
@@ -399,6 +403,77 @@ fn findings_about_freshness() -> BTreeMap<&'static str, Finding> {
     let facts = Facts::new(&registry, Ok(&snapshot), Err("not looked".into()));
     let facts = facts.with_history(Ok(&history));
     let judged = driftgate::judgement::judge(&[GateId::Eg8], &facts, FailOn::Error, NaiveDate::MIN);
+    judged.findings.into_iter().map(|finding| (finding.check, finding)).collect()
+}
+
+/// Classes of which something is wrong with each.
+const EXAMPLE_OF_SCHEDULES: &str = r#"version = 1
+
+[schedules]
+realtime = { every = "60s" }
+hourly   = { cron = "0 * * * *" }
+nightly  = { cron = "0 3 * * *" }
+spare    = { every = "10m" }
+
+[[matview]]
+name     = "public.mv_channel_performance"
+schedule = "realtime"
+
+[[matview]]
+name          = "public.mv_daily_revenue_summary"
+schedule      = "hourly"
+max_staleness = "30m"
+
+[[matview]]
+name     = "public.mv_reconciliation_status"
+schedule = "nightly"
+"#;
+
+/// Returns one finding of each check on schedules.
+fn findings_about_schedules() -> BTreeMap<&'static str, Finding> {
+    let registry = Registry::parse(EXAMPLE_OF_SCHEDULES, "registry.toml", root(), &[]);
+    let registry = registry.expect("no mistakes");
+    let read_at = DateTime::from_timestamp(1_795_428_000, 0).expect("a time");
+    let ticked = |seconds| Claims {
+        last_tick: read_at - Duration::from_secs(seconds),
+        last_claimed_at: read_at - Duration::from_secs(seconds),
+        last_outcome: Some("SUCCESS".to_owned()),
+        ticks_of_a_day: 20,
+        missed_of_a_day: 0,
+    };
+    let job = CronJob {
+        name: "driftgate:hourly:public.mv_daily_revenue_summary".to_owned(),
+        schedule: "30 * * * *".to_owned(),
+        command: "SELECT 1".to_owned(),
+        active: true,
+        last_start: Some(read_at),
+        last_status: Some("succeeded".to_owned()),
+    };
+    let dispatched = Dispatched {
+        read_at,
+        claims: Ok([("realtime", 900), ("hourly", 0)]
+            .map(|(name, seconds)| (name.to_owned(), ticked(seconds)))
+            .into()),
+        cron: PgCron::Jobs(vec![job]),
+    };
+    let last = LastRefresh {
+        as_of: read_at,
+        duration_ms: 92_000,
+        typical_ms: 92_000,
+        touched_since: Some(false),
+    };
+    let view: QualifiedName = "public.mv_channel_performance".parse().expect("a name");
+    let history = History::Known(Records {
+        writable: Ok(()),
+        read_at,
+        last_success: [(view, last)].into(),
+        failed_since: BTreeMap::new(),
+    });
+    let not_looked = || "not looked".to_owned();
+    let facts = Facts::new(&registry, Err(not_looked()), Err(not_looked()))
+        .with_schedule(Ok(&dispatched))
+        .with_history(Ok(&history));
+    let judged = driftgate::judgement::judge(&[GateId::Eg5], &facts, FailOn::Error, NaiveDate::MIN);
     judged.findings.into_iter().map(|finding| (finding.check, finding)).collect()
 }
 

@@ -33,10 +33,7 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                 .remedy(Remedy::says(
                     "let the one that came first no longer name the ones behind it",
                 ))
-                .at(Some(Location {
-                    file: files[0].file.clone(),
-                    line: files[0].parents_line,
-                })),
+                .at(Some(Location { file: files[0].file.clone(), line: files[0].parents_line })),
         );
     }
     if let Some(doubt) = state.project.doubt() {

@@ -45,9 +45,9 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
 fn query(project: &Migrations, id: &str) -> String {
     let ledger = project.ledger_name();
     match project.tool {
-        Tool::Sqlx => format!(
-            "SELECT version, description, success FROM {ledger} WHERE version = {id}"
-        ),
+        Tool::Sqlx => {
+            format!("SELECT version, description, success FROM {ledger} WHERE version = {id}")
+        }
         _ => format!("SELECT * FROM {ledger}"),
     }
 }

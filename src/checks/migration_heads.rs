@@ -76,9 +76,7 @@ pub(crate) fn merge_command(heads: &[&MigrationFile]) -> String {
 #[cfg(test)]
 mod tests {
     use crate::migrations::{Doubt, Ledger, Tool};
-    use crate::testing::{
-        found_in_migrations, migrations, revisions, unjudged_in_migrations,
-    };
+    use crate::testing::{found_in_migrations, migrations, revisions, unjudged_in_migrations};
 
     const SLUG: &str = "migration-heads";
 

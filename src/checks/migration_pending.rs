@@ -57,7 +57,9 @@ pub(super) fn id_value(tool: Tool, id: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use crate::migrations::Ledger;
-    use crate::testing::{applied, found_in_migrations, migrations, unjudged_in_migrations};
+    use crate::testing::{
+        applied, at_revision, found_in_migrations, migrations, revisions, unjudged_in_migrations,
+    };
 
     const SLUG: &str = "migration-pending";
 
@@ -72,6 +74,19 @@ mod tests {
     }
 
     #[test]
+    fn fires_for_what_a_revision_of_the_ledger_does_not_stand_for() {
+        let ids = [("a", &[][..]), ("b", &["a"]), ("c", &["a"]), ("d", &["b", "c"])];
+        let at = |rows: &[&str]| {
+            let rows = rows.iter().map(|id| at_revision(id)).collect();
+            let found = found_in_migrations(SLUG, &revisions(&ids, Ledger::Read(rows)));
+            found.into_iter().map(|finding| finding.subject.name).collect::<Vec<_>>()
+        };
+        assert_eq!(at(&["b"]), ["versions/c_step.py", "versions/d_step.py"]);
+        assert_eq!(at(&["b", "c"]), ["versions/d_step.py"]);
+        assert!(at(&["d"]).is_empty());
+    }
+
+    #[test]
     fn quiet_at_the_head() {
         let state = migrations(&[1, 2], Ledger::Read(vec![applied(1), applied(2)]));
         assert!(found_in_migrations(SLUG, &state).is_empty());
@@ -79,10 +94,12 @@ mod tests {
     }
 
     #[test]
-    fn undecided_when_the_ledger_is_unreadable_or_there_is_no_file() {
+    fn undecided_when_ledger_or_files_do_not_tell() {
         for state in [
             migrations(&[1], Ledger::Unreadable("denied".into())),
             migrations(&[], Ledger::Missing),
+            migrations(&[], Ledger::None("no ledger".into())),
+            revisions(&[("a", &[])], Ledger::Read(vec![at_revision("gone")])),
         ] {
             assert!(found_in_migrations(SLUG, &state).is_empty());
             assert_eq!(unjudged_in_migrations(SLUG, &state).len(), 1);

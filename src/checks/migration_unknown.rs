@@ -57,9 +57,9 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
 fn query(project: &Migrations, id: &str) -> String {
     let ledger = project.ledger_name();
     match project.tool {
-        Tool::Sqlx => format!(
-            "SELECT version, description, installed_on FROM {ledger} WHERE version = {id}"
-        ),
+        Tool::Sqlx => {
+            format!("SELECT version, description, installed_on FROM {ledger} WHERE version = {id}")
+        }
         _ => format!("SELECT * FROM {ledger}"),
     }
 }
@@ -67,7 +67,9 @@ fn query(project: &Migrations, id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use crate::migrations::Ledger;
-    use crate::testing::{applied, found_in_migrations, migrations, unjudged_in_migrations};
+    use crate::testing::{
+        applied, at_revision, found_in_migrations, migrations, revisions, unjudged_in_migrations,
+    };
 
     const SLUG: &str = "migration-unknown";
 
@@ -77,6 +79,16 @@ mod tests {
         let found = found_in_migrations(SLUG, &state);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].evidence.observed["version"], 7);
+    }
+
+    #[test]
+    fn fires_for_a_revision_without_a_file() {
+        let rows = vec![at_revision("a"), at_revision("z")];
+        let found = found_in_migrations(SLUG, &revisions(&[("a", &[])], Ledger::Read(rows)));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].message, "the ledger has revision z, but alembic.ini does not");
+        let query = found[0].evidence.query.as_deref();
+        assert_eq!(query, Some("SELECT * FROM alembic_version"));
     }
 
     #[test]

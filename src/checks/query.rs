@@ -33,6 +33,25 @@ pub(super) fn last_refresh(name: &QualifiedName) -> String {
     )
 }
 
+/// Returns the query that shows the newest tick of a class: no row, none was ever claimed.
+pub(super) fn last_tick(class: &str) -> String {
+    format!(
+        "SELECT tick, claimed_at, clock_timestamp() - tick AS age, outcome \
+         FROM driftgate.ticks WHERE class = {} ORDER BY tick DESC LIMIT 1",
+        literal(class)
+    )
+}
+
+/// Returns the query that shows the jobs of a class in pg_cron.
+pub(super) fn cron_jobs(class: &str) -> String {
+    let prefix = format!("{}{class}:", crate::schedule::CronJob::PREFIX);
+    format!(
+        "SELECT jobname, schedule, active, command FROM cron.job \
+         WHERE starts_with(jobname::text, {}) ORDER BY jobname",
+        literal(&prefix)
+    )
+}
+
 /// Returns the query that shows the definition of a view as the server prints it.
 pub(super) fn definition(name: &QualifiedName) -> String {
     format!(

@@ -226,7 +226,7 @@ pub(super) async fn build(
         _ => run_scripts(context, plan, &mut building).await?,
     };
     built.notes.extend(building.foreign_changes().await?);
-    built.stories = building.finish().await;
+    built.stories = building.finish().await?;
     Ok(built)
 }
 

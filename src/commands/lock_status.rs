@@ -103,8 +103,10 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
 fn check(context: &Context, args: &Args, registry: Option<&Registry>) -> Result<(), Failure> {
     let settings = &context.settings;
     if args.watch.is_some() && (settings.format != Format::Human || !settings.reports.is_empty()) {
-        return Err(Failure::usage("--watch is for readers: it has no end that a report could have")
-            .hint("a program runs `driftgate lock-status --format json` as often as it wants"));
+        return Err(Failure::usage(
+            "--watch is for readers: it has no end that a report could have",
+        )
+        .hint("a program runs `driftgate lock-status --format json` as often as it wants"));
     }
     if matches!(args.fail_if_held, Some(None)) && registry.is_none() {
         return Err(Failure::usage("without a registry no key can be told from any other")

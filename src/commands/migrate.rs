@@ -155,7 +155,8 @@ fn exit_of_heads(migrations: &Migrations) -> Exit {
     let is_alembic = migrations.tool == Tool::Alembic;
     let is_doubtful = !migrations.doubts.is_empty();
     // A file that could not be read may follow several heads, or be the one that is missed.
-    let is_broken = is_alembic && !is_doubtful && !Graph::of(&migrations.files).problems().is_empty();
+    let is_broken =
+        is_alembic && !is_doubtful && !Graph::of(&migrations.files).problems().is_empty();
     let heads = if is_doubtful { 0 } else { migrations.heads().len() };
     match (heads, migrations.shared_versions().len()) {
         _ if is_broken => Exit::Failed,

@@ -15,17 +15,19 @@ use crate::judgement::Judgement;
 use crate::migrations::MigrationState;
 use crate::pg::history::read_history;
 use crate::pg::read_snapshot::read_snapshot;
+use crate::pg::schedule::read_dispatched;
 use crate::project;
 use crate::registry::Registry;
 use crate::report::{Data, Outcome};
 use crate::snapshot::Snapshot;
 
 /// The gates that this version can judge.
-const BUILT: [GateId; 6] =
-    [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg6, GateId::Eg7, GateId::Eg8];
+const BUILT: [GateId; 7] =
+    [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg5, GateId::Eg6, GateId::Eg7, GateId::Eg8];
 
 /// The gates that judge views, each tenant's own among them.
-const OF_VIEWS: [GateId; 5] = [GateId::Eg3, GateId::Eg4, GateId::Eg6, GateId::Eg7, GateId::Eg8];
+const OF_VIEWS: [GateId; 6] =
+    [GateId::Eg3, GateId::Eg4, GateId::Eg5, GateId::Eg6, GateId::Eg7, GateId::Eg8];
 
 /// Run the gates and print one pass/fail report.
 ///
@@ -50,7 +52,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let gates = gates(args, &registry);
     let wants = |wanted: &[GateId]| gates.iter().any(|gate| wanted.contains(gate));
     let all = Chosen::default();
-    let ((filled_in, definitions), snapshot, migrations, rights, history, project) = tokio::join!(
+    let ((filled_in, definitions), snapshot, migrations, rights, history, schedule, project) = tokio::join!(
         async {
             let filled_in = match wants(&OF_VIEWS) {
                 true => fill_in(&endpoint, &registry).await,
@@ -63,7 +65,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         read_snapshot(&endpoint, depth_for(&registry)),
         when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
         when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry)),
-        when(wants(&[GateId::Eg8]), read_history(&endpoint)),
+        when(wants(&[GateId::Eg5, GateId::Eg8]), read_history(&endpoint)),
+        when(wants(&[GateId::Eg5]), read_dispatched(&endpoint)),
         project::facts(&registry.source),
     );
     let grants = match rights {
@@ -84,6 +87,9 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     .without_tenants(filled_in.reasons)
     .with_definitions(definitions.as_ref().map_err(|failure| failure.message.clone()))
     .with_history(history.as_ref().map_err(|failure| failure.message.clone()))
+    .with_schedule(
+        schedule.as_ref().map(|(read, _)| read).map_err(|failure| failure.message.clone()),
+    )
     .with_serialization(locks.as_ref().map(|read| &read.serialization).map_err(String::clone))
     .with_grants(
         grants.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone()),
@@ -98,12 +104,18 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         _ => None,
     };
     outcome.notes = endpoint.resolved.notes.clone();
+    for note in migrations.iter().flat_map(|read| &read.notes) {
+        if !outcome.notes.contains(note) {
+            outcome.notes.push(note.clone());
+        }
+    }
     // A registry without migrations is no failure: the gate itself says so.
     let of_locks = locks.ok().and_then(|read| read.failure);
     let of_others = [
         migrations.err(),
         grants.err(),
         history.err(),
+        schedule.err(),
         filled_in.failure,
         definitions.err(),
         of_locks,

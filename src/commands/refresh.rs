@@ -12,6 +12,7 @@ use crate::commands::{Context, target_facts};
 use crate::exit::Exit;
 use crate::failure::{Failure, FailureKind};
 use crate::history::History;
+use crate::ident::QualifiedName;
 use crate::pg::history::read_history;
 use crate::pg::look_ahead::read_hindrances;
 use crate::pg::read_rights::{Scope, read_rights};
@@ -23,7 +24,7 @@ use crate::project;
 use crate::refresh::plan::{self, Freshness, Options, Sources};
 use crate::refresh::select::{Selection, Wanted, WantedTenants, typed_tenants};
 use crate::refresh::{Plan, RefreshResult};
-use crate::registry::{EntryName, ExpandMistake, Registry};
+use crate::registry::{EntryName, ExpandMistake, Registry, RegistryEntry};
 use crate::report::refresh::{RefreshRows, plan_rows};
 use crate::report::{Data, Outcome};
 use crate::rights::Oid;
@@ -32,7 +33,7 @@ use crate::tenant_safety;
 use crate::tenants::Tenant;
 
 /// Refresh views, safely.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone, Default, clap::Args)]
 pub struct Args {
     /// The views, as SQL spells them; or a template, as the registry spells it
     #[arg(value_name = "VIEW")]
@@ -159,6 +160,34 @@ struct Read {
     judged_by: BTreeMap<Oid, String>,
     plan: Plan,
     notes: Vec<String>,
+    templates: BTreeMap<QualifiedName, String>,
+}
+
+/// What became of the views of a run.
+#[derive(Debug)]
+pub(crate) struct CarriedOut {
+    /// What came of each refresh.
+    pub(crate) results: Vec<RefreshResult>,
+    /// The templates of tenants' own views, as the registry spells them.
+    pub(crate) templates: BTreeMap<QualifiedName, String>,
+}
+
+/// Plans and refreshes, for whoever reports in words of its own.
+///
+/// # Errors
+///
+/// As [`run`].
+pub(crate) async fn carry_out(
+    context: &Context,
+    args: &Args,
+    registry: Registry,
+) -> Result<CarriedOut, Failure> {
+    let wanted = args.wanted()?;
+    let endpoint = context.refresh_endpoint()?;
+    let mut events = events::Events::open(args.events.as_deref(), &context.run)?;
+    let read = read(&context.endpoint()?, registry, &wanted, args.options()).await?;
+    let results = run::run(context, args, &endpoint, &read, &mut events).await;
+    Ok(CarriedOut { results, templates: read.templates })
 }
 
 /// Refreshes what was asked for.
@@ -222,6 +251,11 @@ async fn read(
     let sources =
         Sources { registry: &registry, snapshot: &snapshot, safety: &safety, history: &history };
     let plan = plan::plan(&selection, sources, options);
+    if let History::Known(records) = &history
+        && let Err(reason) = &records.writable
+    {
+        notes.push(format!("the refreshes will not be on record: {reason}"));
+    }
     if snapshot.server.major() < 14 {
         notes.push(
             "PostgreSQL 13 does not notice a client that is gone: a refresh would run to its end, \
@@ -229,7 +263,10 @@ async fn read(
                 .to_owned(),
         );
     }
-    Ok(Read { snapshot, history, judged_by, plan, notes })
+    let of_a_template =
+        |entry: &RegistryEntry| Some((entry.name.fixed()?.clone(), entry.template_spelling()?));
+    let templates = selection.entries.iter().filter_map(|entry| of_a_template(entry)).collect();
+    Ok(Read { snapshot, history, judged_by, plan, notes, templates })
 }
 
 async fn listed_tenants(endpoint: &Endpoint, registry: &Registry) -> Result<Vec<Tenant>, Failure> {

@@ -1,6 +1,8 @@
 //! What it means that a server refuses a query: decided by SQLSTATE and by the text at the
 //! place that the server points at, never by the message.
 
+use crate::ident::Identifier;
+
 /// What the server said of a query that it did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -56,6 +58,16 @@ impl Refused {
         let rest: String = query.chars().skip(before).collect();
         behind_a_name(&rest).is_some_and(|behind| behind.trim_start().starts_with('.'))
     }
+}
+
+/// Tells whether a query seems to name something in a schema; it is good for a hint.
+pub fn names_schema(query: &str, schema: &Identifier) -> bool {
+    let spelt = format!("{schema}.");
+    let query = if spelt.starts_with('"') { query.to_owned() } else { query.to_lowercase() };
+    query.match_indices(&spelt).any(|(at, _)| {
+        let before = query[..at].chars().next_back();
+        !before.is_some_and(|one| one.is_alphanumeric() || matches!(one, '_' | '$' | '.'))
+    })
 }
 
 /// Returns what stands behind the identifier that a text begins with.

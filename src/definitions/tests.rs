@@ -122,6 +122,27 @@ fn a_place_is_told_by_its_line_in_characters() {
 }
 
 #[test]
+fn a_schema_is_named_where_its_name_stands_before_a_dot() {
+    let named =
+        |query: &str, schema: &str| names_schema(query, &Identifier::new(schema).expect("a name"));
+    for (query, schema) in [
+        ("SELECT a FROM app.t", "app"),
+        ("SELECT a FROM (APP.t)", "app"),
+        ("SELECT a FROM \"Odd One\".t", "Odd One"),
+    ] {
+        assert!(named(query, schema), "{query}");
+    }
+    for (query, schema) in [
+        ("SELECT a FROM app", "app"),
+        ("SELECT a FROM my_app.t", "app"),
+        ("SELECT x.app.t", "app"),
+        ("SELECT a FROM \"odd one\".t", "Odd One"),
+    ] {
+        assert!(!named(query, schema), "{query}");
+    }
+}
+
+#[test]
 fn texts_agree_as_they_stand_but_for_what_is_around_them() {
     let print = " SELECT a\n   FROM app.t;";
     for (declared, agrees) in [

@@ -65,7 +65,10 @@ fn is_refresh(lock: &Lock) -> bool {
 fn key_of<'s>(status: &'s LockStatus, lock: &'s Lock) -> Option<&'s Lock> {
     let is_it = |other: &&Lock| {
         let is_current = other.key_name().is_some_and(|name| !name.next_in_line);
-        other.is_held_key() && is_current && other.owner == lock.owner && other.view() == lock.view()
+        other.is_held_key()
+            && is_current
+            && other.owner == lock.owner
+            && other.view() == lock.view()
     };
     match lock.is_held_key() {
         true => Some(lock).filter(is_it),
@@ -74,11 +77,7 @@ fn key_of<'s>(status: &'s LockStatus, lock: &'s Lock) -> Option<&'s Lock> {
 }
 
 /// Returns why nobody seems to be about to let go of a lock.
-fn stranded(
-    lock: &Lock,
-    session: Option<&SessionState>,
-    now: DateTime<Utc>,
-) -> Option<String> {
+fn stranded(lock: &Lock, session: Option<&SessionState>, now: DateTime<Utc>) -> Option<String> {
     let age = |since: DateTime<Utc>| (now - since).to_std().unwrap_or_default();
     if let Owner::Prepared(prepared) = &lock.owner {
         let age = age(prepared.at?);

@@ -177,7 +177,8 @@ fn try_pairs(
         }
     }
     for place in unnamed {
-        let (Some(views), Some(tenants)) = (by_view.get(&place.classid), by_tenant.get(&place.objid))
+        let (Some(views), Some(tenants)) =
+            (by_view.get(&place.classid), by_tenant.get(&place.objid))
         else {
             continue;
         };
@@ -206,12 +207,7 @@ fn named(
     tenant: Option<&str>,
     next_in_line: bool,
 ) -> KeyName {
-    KeyName {
-        view: one.view.clone(),
-        tenant: tenant.map(str::to_owned),
-        next_in_line,
-        scheme,
-    }
+    KeyName { view: one.view.clone(), tenant: tenant.map(str::to_owned), next_in_line, scheme }
 }
 
 #[cfg(test)]
@@ -220,8 +216,7 @@ mod tests {
 
     use super::*;
 
-    const SCHEMES: [LockScheme; 3] =
-        [LockScheme::Int32, LockScheme::Int32Pair, LockScheme::Int64];
+    const SCHEMES: [LockScheme; 3] = [LockScheme::Int32, LockScheme::Int32Pair, LockScheme::Int64];
 
     fn view(name: &str) -> QualifiedName {
         name.parse().expect("a name")
@@ -254,9 +249,11 @@ mod tests {
         let other = view("public.other");
         let views = [shared(&other), shared(&mv)];
         let uuid = "123e4567-e89b-12d3-a456-426614174000";
-        for (tenant, said) in
-            [(None, ""), (Some("acme"), " for tenant acme"), (Some(uuid), &format!(" for tenant {uuid}"))]
-        {
+        for (tenant, said) in [
+            (None, ""),
+            (Some("acme"), " for tenant acme"),
+            (Some(uuid), &format!(" for tenant {uuid}")),
+        ] {
             for scheme in SCHEMES {
                 let name = format!("{mv}{said}");
                 let word = scheme.as_str();

@@ -54,7 +54,9 @@ pub fn is_futile(status: &LockStatus, lock: &Lock, signal: Signal) -> Option<(St
         Owner::Prepared(prepared) => {
             let gid = literal(&prepared.gid);
             return Some((
-                format!("the prepared transaction {gid} holds it, and no session that could be signalled"),
+                format!(
+                    "the prepared transaction {gid} holds it, and no session that could be signalled"
+                ),
                 format!("as the role that prepared it: ROLLBACK PREPARED {gid}"),
             ));
         }

@@ -52,7 +52,13 @@ impl Scene {
         self
     }
 
-    fn lock(mut self, pid: i32, target: Target, mode: LockMode, blocked_by: Option<&[i32]>) -> Self {
+    fn lock(
+        mut self,
+        pid: i32,
+        target: Target,
+        mode: LockMode,
+        blocked_by: Option<&[i32]>,
+    ) -> Self {
         let wait = blocked_by
             .map(|pids| Box::new(Wait { blocked_by: pids.to_vec(), since: Some(ago(1)) }));
         self.0.locks.push(ReadLock { target, owner: Owner::Session(pid), mode, wait });
@@ -225,7 +231,8 @@ fn a_foreign_key_of_an_idle_session_is_left_alone() {
 
 #[test]
 fn the_next_command_takes_a_shells_quotes() {
-    let tenant = LockKey::of(LockScheme::Int32Pair, &view(r#"rpt."Weird Name""#), None, Some("acme"));
+    let tenant =
+        LockKey::of(LockScheme::Int32Pair, &view(r#"rpt."Weird Name""#), None, Some("acme"));
     let status = Scene::new().session(1, "idle", 2).holds_key(1, tenant.place()).told();
     assert_eq!(
         advice(&status, 0).1,
@@ -247,10 +254,7 @@ fn the_head_of_a_convoy_is_cancelled_by_its_key_or_by_what_it_does() {
     };
     let with_key = scene().holds_key(2, key("public.mv")).told();
     assert_eq!(lines(&with_key)[2], "2 public.mv AccessExclusiveLock behind [1] before [3]");
-    assert_eq!(
-        advice(&with_key, 2),
-        (None, Some("driftgate lock-status --release public.mv"))
-    );
+    assert_eq!(advice(&with_key, 2), (None, Some("driftgate lock-status --release public.mv")));
     let next = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity \
                 WHERE pid = 2 AND state_change = '2026-11-24T09:59:50.000000Z'";
     assert_eq!(advice(&scene().told(), 1), (None, Some(next)));
@@ -259,8 +263,7 @@ fn the_head_of_a_convoy_is_cancelled_by_its_key_or_by_what_it_does() {
 #[test]
 fn a_prepared_transaction_is_named_and_stranded() {
     let mut scene = Scene::new().holds_key(1, key("public.mv"));
-    let prepared =
-        Prepared { gid: "it's two-phase".to_owned(), at: Some(ago(3_600)), user: None };
+    let prepared = Prepared { gid: "it's two-phase".to_owned(), at: Some(ago(3_600)), user: None };
     scene.0.locks[0].owner = Owner::Prepared(Box::new(prepared));
     let status = scene.told();
     let (stranded, next) = advice(&status, 0);

@@ -24,7 +24,13 @@ pub fn run(rules: &MigrationsRules, program: &str, args: &[String]) -> Result<To
     let folder = rules.path.clone();
     tool::needs_folder(&folder)?;
     let found = tool::find_program(program, &folder)?;
-    Ok(ToolRun { shown: shown(program, args), program: found, args: args.to_vec(), folder, avoids_percent: false })
+    Ok(ToolRun {
+        shown: shown(program, args),
+        program: found,
+        args: args.to_vec(),
+        folder,
+        avoids_percent: false,
+    })
 }
 
 fn shown(program: &str, args: &[String]) -> String {

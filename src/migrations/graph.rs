@@ -170,7 +170,8 @@ impl<'a> Graph<'a> {
     pub fn labels(&self) -> Vec<BTreeSet<&'a str>> {
         let mut labels: Vec<BTreeSet<&str>> = vec![BTreeSet::new(); self.files.len()];
         let parts_or_meets = |at: usize| self.users[at].len() > 1 || self.is_merge_point(at);
-        for (first, file) in self.files.iter().enumerate().filter(|(_, file)| !file.labels.is_empty())
+        for (first, file) in
+            self.files.iter().enumerate().filter(|(_, file)| !file.labels.is_empty())
         {
             let names: Vec<&str> = file.labels.iter().map(String::as_str).collect();
             let (mut todo, mut seen) = (vec![first], BTreeSet::new());
@@ -263,7 +264,8 @@ impl<'a> Graph<'a> {
         let mut waits = 0;
         while !heads.is_empty() && waits <= heads.len() {
             let candidate = heads[here];
-            let first = (0..heads.len()).find(|at| *at != here && beneath[*at].contains(&candidate));
+            let first =
+                (0..heads.len()).find(|at| *at != here && beneath[*at].contains(&candidate));
             if let Some(first) = first {
                 here = first;
                 waits += 1;

@@ -65,7 +65,9 @@ mod tests {
     #[test]
     fn line_ends_and_a_byte_order_mark_do_not_change_the_checksum_of_flyway() {
         let plain = flyway_checksum("SELECT 1;\nSELECT 2;");
-        for same in ["SELECT 1;\r\nSELECT 2;\r\n", "\u{feff}SELECT 1;\nSELECT 2;\n", "SELECT 1;\rSELECT 2;"] {
+        for same in
+            ["SELECT 1;\r\nSELECT 2;\r\n", "\u{feff}SELECT 1;\nSELECT 2;\n", "SELECT 1;\rSELECT 2;"]
+        {
             assert_eq!(flyway_checksum(same), plain);
         }
         assert_ne!(flyway_checksum("SELECT 1;\nSELECT 3;"), plain);

@@ -112,7 +112,7 @@ pub async fn run(plan: &ToolRun, target: &Resolved, limit: Duration) -> Result<T
         tokio::time::sleep(LOOK_AGAIN).await;
     };
     running.finish();
-    let output = target.redactor.redact(&running.output().await);
+    let output = output::without_rows(&target.redactor.redact(&running.output().await));
     let failure = if is_late {
         Some(late(&shown, limit, &output))
     } else {

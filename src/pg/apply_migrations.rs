@@ -330,3 +330,48 @@ async fn holder(endpoint: &Endpoint, key: i64) -> Result<String, sqlx::Error> {
         application => format!("process {pid} of {role} ({application})"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::migrate::{MigrationType, Migrator};
+
+    use crate::migrations::sql::load::load;
+
+    #[tokio::test]
+    async fn files_are_to_us_what_they_are_to_sqlx() {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        for (name, text) in [
+            ("0001_roles.sql", "CREATE ROLE a;\r\n"),
+            ("2_ünï çode.sql", "-- no-transaction\nVACUUM;"),
+            ("10_a_b.up.sql", ""),
+            ("10_a_b.down.sql", "DROP"),
+            ("0010_same.sql", " -- no-transaction\n"),
+            ("+11_plus.sql", "SELECT 1"),
+            ("20261123101010_x.sql.sql", "SELECT 2"),
+            ("README.md", "no SQL"),
+            ("notes.sql", "no version"),
+        ] {
+            std::fs::write(folder.path().join(name), text).expect("it can be written");
+        }
+        let migrator = Migrator::new(folder.path()).await.expect("sqlx reads them");
+        let mut theirs: Vec<_> = migrator
+            .iter()
+            .filter(|one| one.migration_type != MigrationType::ReversibleDown)
+            .map(|one| {
+                let words = one.description.to_string();
+                (one.version.to_string(), words, one.checksum.to_vec(), one.no_tx)
+            })
+            .collect();
+        let ours = load(folder.path(), "migrations").expect("we read them").files.into_iter();
+        let mut ours: Vec<_> = ours
+            .map(|file| {
+                let no_transaction = file.no_transaction();
+                (file.id, file.description, file.checksum, no_transaction)
+            })
+            .collect();
+        assert_eq!(ours.len(), 6);
+        theirs.sort();
+        ours.sort();
+        assert_eq!(ours, theirs);
+    }
+}

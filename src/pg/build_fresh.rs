@@ -1,12 +1,13 @@
 //! Builds a new database step by step, and looks at its materialized views after each step:
-//! two messages for the step, and a third only where the step wrote what a look could see.
+//! in a second session, only where the step wrote what a look could see, and while the
+//! next step is already running.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::fresh_database::FreshDatabase;
 use super::session::{AtWork, Session};
@@ -71,6 +72,8 @@ pub struct Building<'f> {
     keeper: Option<Keeper>,
     settled: Settled<'f>,
     stories: Stories,
+    /// The look after the step before.
+    due: Option<DueLook>,
     _at_work: [AtWork; 2],
 }
 
@@ -97,6 +100,7 @@ impl<'f> Building<'f> {
         let ready = platform.run(statement::SETTLE_LOOKING).await;
         ready.map_err(|error| platform.failure(&error, "settle a session that looks"))?;
         let stories = Stories::default();
+        let look = look(&mut platform, NO_TRANSACTION, true).await?;
         let mut building = Self {
             fresh,
             migrator,
@@ -104,9 +108,9 @@ impl<'f> Building<'f> {
             keeper,
             settled,
             stories,
+            due: None,
             _at_work: at_work,
         };
-        let look = building.look(NO_TRANSACTION, true).await?;
         building.stories.note(None, look);
         Ok(building)
     }
@@ -146,15 +150,16 @@ impl<'f> Building<'f> {
             false => self.run_in_transaction(step, whom).await?,
         };
         let wanted = match asked.wanted {
-            Wanted::Written if self.stories.living().is_empty() && !asked.may_create => None,
-            Wanted::Written => Some(false),
-            Wanted::Everything => Some(true),
-            Wanted::Nothing => None,
+            Wanted::Nothing => return Ok(started.elapsed()),
+            Wanted::Written => false,
+            Wanted::Everything => true,
         };
-        if let Some(everything) = wanted {
-            let look = self.look(&asked.transaction, everything).await.map_err(undecided)?;
-            self.stories.note(Some(step.name), look);
-        }
+        self.due = Some(DueLook {
+            step: step.name.to_owned(),
+            since: asked.transaction,
+            everything: wanted,
+            may_create: asked.may_create,
+        });
         Ok(started.elapsed())
     }
 
@@ -164,9 +169,25 @@ impl<'f> Building<'f> {
     ///
     /// When the server does not answer.
     pub async fn look_at_all(&mut self, step: Option<&str>) -> Result<(), Failure> {
-        let look = self.look(NO_TRANSACTION, true).await?;
+        self.look_now().await?;
+        let look = look(&mut self.platform, NO_TRANSACTION, true).await?;
         self.stories.note(step, look);
         Ok(())
+    }
+
+    /// Does the look that is due.
+    async fn look_now(&mut self) -> Result<(), Failure> {
+        let Some(due) = self.take_due() else { return Ok(()) };
+        let look = look(&mut self.platform, &due.since, due.everything).await?;
+        self.stories.note(Some(&due.step), look);
+        Ok(())
+    }
+
+    /// Returns the look that is due, if it can show anything.
+    fn take_due(&mut self) -> Option<DueLook> {
+        let due = self.due.take()?;
+        let may_show = due.everything || due.may_create || self.stories.has_living();
+        may_show.then_some(due)
     }
 
     /// Notes what belongs to a server that is not our own, before somebody else builds.
@@ -194,17 +215,28 @@ impl<'f> Building<'f> {
         }
     }
 
-    /// Ends the sessions, and returns what became of each view.
-    pub async fn finish(self) -> Stories {
+    /// Does the last look, ends the sessions, and returns what became of each view.
+    ///
+    /// # Errors
+    ///
+    /// When the server does not answer.
+    pub async fn finish(mut self) -> Result<Stories, Failure> {
+        self.look_now().await?;
         self.migrator.close().await;
         self.platform.close().await;
-        self.stories
+        Ok(self.stories)
     }
 
     async fn run_in_transaction(&mut self, step: &Step<'_>, whom: As) -> Result<Asked, StepEnd> {
         let settled = self.settled;
         let (message, before) = settled.run_step(step.sql);
-        let begun = writes(self.session(whom).connection(), message).await;
+        let begun = match whom {
+            As::Migrator => self.run_and_look(message).await?,
+            As::Platform => {
+                self.look_now().await.map_err(undecided)?;
+                writes(self.platform.connection(), message).await
+            }
+        };
         let begun = begun.map_err(|error| self.refused(&error, step, before, whom))?;
         let ended = writes(self.session(whom).connection(), settled.end_step()).await;
         let ended = ended.map_err(|error| self.refused(&error, step, usize::MAX, whom))?;
@@ -221,6 +253,23 @@ impl<'f> Building<'f> {
             committed.map_err(|error| self.refused(&error, step, usize::MAX, whom))?;
         }
         Ok(ended.since(&begun))
+    }
+
+    /// Runs the beginning of a step while the look after the step before is done: what the
+    /// step writes cannot be seen before its end, which is sent when both are through.
+    async fn run_and_look(
+        &mut self,
+        message: AssertSqlSafe<String>,
+    ) -> Result<Result<Writes, sqlx::Error>, StepEnd> {
+        let Some(due) = self.take_due() else {
+            return Ok(writes(self.migrator.connection(), message).await);
+        };
+        let (begun, look) = tokio::join!(
+            writes(self.migrator.connection(), message),
+            look(&mut self.platform, &due.since, due.everything)
+        );
+        self.stories.note(Some(&due.step), look.map_err(undecided)?);
+        Ok(begun)
     }
 
     /// Sees to it that nothing beyond the new database is changed for good.
@@ -259,6 +308,7 @@ impl<'f> Building<'f> {
     /// Runs a step outside a transaction; what it wrote is not known then.
     async fn run_alone(&mut self, step: &Step<'_>, whom: As) -> Result<Asked, StepEnd> {
         // What it commits is committed: on a server that is not our own it can only be told.
+        self.look_now().await.map_err(undecided)?;
         self.watch_roles().await.map_err(undecided)?;
         let settling = self.settled.before_lone_step();
         let begun = writes(self.session(whom).connection(), settling).await;
@@ -270,18 +320,6 @@ impl<'f> Building<'f> {
         ran.map_err(|error| self.refused(&error, step, 0, whom))?;
         let wanted = Wanted::Everything;
         Ok(Asked { transaction: begun.transaction, wanted, may_create: true })
-    }
-
-    async fn look(&mut self, since: &str, everything: bool) -> Result<Look, Failure> {
-        // A named statement: it is planned once, and this session is used for nothing that
-        // could take it away.
-        let looking = sqlx::query(include_str!("sql/look_at_matviews.sql"))
-            .bind(since.to_owned())
-            .bind(everything)
-            .fetch_all(self.platform.connection())
-            .await;
-        let look = looking.and_then(|rows| look(&rows));
-        look.map_err(|error| self.platform.failure(&error, "look at the materialized views"))
     }
 
     fn session(&mut self, whom: As) -> &mut Session {
@@ -328,6 +366,19 @@ impl Broken {
     fn by_us(message: &str) -> Self {
         Self { sqlstate: None, message: message.to_owned(), hint: None, line: None }
     }
+}
+
+/// A look that is still to be done.
+#[derive(Debug)]
+struct DueLook {
+    /// The step that it shows.
+    step: String,
+    /// The transaction of the step.
+    since: String,
+    /// Whether what was written bears no transaction id.
+    everything: bool,
+    /// Whether there may be a view that was not there before.
+    may_create: bool,
 }
 
 /// A transaction id that is older than every other.
@@ -394,7 +445,7 @@ impl Writes {
 /// else in it are let go.
 async fn writes(
     connection: &mut PgConnection,
-    message: sqlx::AssertSqlSafe<String>,
+    message: AssertSqlSafe<String>,
 ) -> Result<Writes, sqlx::Error> {
     let mut rows = sqlx::raw_sql(message).fetch(connection);
     let mut counted = None;
@@ -430,7 +481,20 @@ async fn version_num(session: &mut Session) -> Result<i32, Failure> {
     read.map_err(|error| session.failure(&error, "ask for the server's version"))
 }
 
-fn look(rows: &[PgRow]) -> Result<Look, sqlx::Error> {
+/// Looks at what was written since a transaction, or at everything.
+async fn look(session: &mut Session, since: &str, everything: bool) -> Result<Look, Failure> {
+    // A named statement: it is planned once, and the session is used for nothing that could
+    // take it away.
+    let looking = sqlx::query(include_str!("sql/look_at_matviews.sql"))
+        .bind(since.to_owned())
+        .bind(everything)
+        .fetch_all(session.connection())
+        .await;
+    let look = looking.and_then(|rows| seen(&rows));
+    look.map_err(|error| session.failure(&error, "look at the materialized views"))
+}
+
+fn seen(rows: &[PgRow]) -> Result<Look, sqlx::Error> {
     let (mut seen, mut living) = (Vec::new(), BTreeSet::new());
     for row in rows {
         let oid: i64 = row.try_get("oid")?;

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::scratch::{Made, Scratch};
-use super::session::Endpoint;
+use super::session::{Endpoint, Session};
 use crate::failure::Failure;
 use crate::fresh::FreshSource;
 use crate::ident::RoleName;
@@ -43,8 +43,8 @@ pub struct FreshDatabase {
 enum Place {
     /// The server goes with it.
     Own(Box<Throwaway>),
-    /// Only what was made goes.
-    Shared { scratch: Scratch, made: Arc<Made> },
+    /// Only what was made goes; the session holds what keeps other runs away.
+    Shared { scratch: Scratch, made: Arc<Made>, lock: Option<Box<Session>> },
 }
 
 impl FreshDatabase {
@@ -56,7 +56,13 @@ impl FreshDatabase {
     pub async fn remove(self) -> Result<(), Failure> {
         match self.place {
             Place::Own(server) => server.stop().await,
-            Place::Shared { scratch, made } => scratch.take_away(&made).await,
+            Place::Shared { scratch, made, lock } => {
+                let taken_away = scratch.take_away(&made).await;
+                if let Some(lock) = lock {
+                    lock.close().await;
+                }
+                taken_away
+            }
         }
     }
 

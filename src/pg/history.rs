@@ -8,9 +8,22 @@ mod read;
 mod record;
 mod state;
 
+use super::session::ReadTransaction;
+use crate::failure::Failure;
+
 pub use install::{Grantee, VERSIONS, install, install_versions};
 pub use list::list;
 pub use prune::prune;
 pub use read::{find, read_history};
 pub use record::Record;
 pub(super) use record::{fresh_as_of, record};
+
+/// Makes sure that the history can be read, and tells whether this role may add to it.
+///
+/// # Errors
+///
+/// When it is not installed, of another version, or not for this role to read.
+pub(super) async fn usable(transaction: &mut ReadTransaction<'_>) -> Result<bool, Failure> {
+    let rights = state::look(transaction).await?.usable()?;
+    Ok(rights.may_insert && !rights.is_recovering)
+}

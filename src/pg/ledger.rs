@@ -149,7 +149,8 @@ async fn find(
     if let Some(first) = own.first() {
         return Ok(chosen(first, own.len(), migrations, schema, &role));
     }
-    let theirs = found.iter().find(|one| other.is_some_and(|name| is_of(one, name)) && is_golang(one));
+    let theirs =
+        found.iter().find(|one| other.is_some_and(|name| is_of(one, name)) && is_golang(one));
     if let Some(theirs) = theirs {
         let migrations = Migrations { tool: Tool::GolangMigrate, ..migrations.clone() };
         return Ok(chosen(theirs, 1, &migrations, None, &role));

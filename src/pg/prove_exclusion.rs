@@ -58,21 +58,12 @@ pub async fn prove_exclusion(
         Ok(seen) => seen,
         Err(failure) => return watch.statement_pooling(failure).await,
     };
-    watch.turn(&mut first, 1).await?;
-    let mut second = watch.second_session().await?;
-    let tried = watch.together(&mut first, &mut second, &seen, scheme).await?;
-    let trial = match tried {
-        Tried::Trial(trial) => Ok(watch.after(trial, &mut second).await?),
-        Tried::NoSecondTransaction => {
-            // Its question is still under way.
-            drop(first);
-            second.close().await;
-            let reason = "only one transaction at a time gets through to the server".to_owned();
-            return watch.without_a_trial(reason);
-        }
+    let trial = match watch.both(first, &seen, scheme).await {
+        Ok(trial) => Ok(trial),
+        // What was seen of a pooler stays true, whatever it did next.
+        Err(failure) if pooling::is_shared(&watch.turns) => Err(failure.message),
+        Err(failure) => return Err(failure),
     };
-    watch.meet(&mut first, second).await?;
-    first.close().await;
     Ok(Exclusion { trial, pooling: watch.pooling() })
 }
 
@@ -93,12 +84,6 @@ struct Seen {
     marker: Option<String>,
 }
 
-/// How the trial in two transactions at once ended.
-enum Tried {
-    Trial(LockTrial),
-    NoSecondTransaction,
-}
-
 /// What was seen of the processes so far.
 struct Watch<'e> {
     endpoint: &'e Endpoint,
@@ -109,6 +94,22 @@ struct Watch<'e> {
 }
 
 impl Watch<'_> {
+    /// Tries a key in both sessions, and watches them meanwhile and afterwards.
+    async fn both(
+        &mut self,
+        mut first: Session,
+        seen: &Seen,
+        scheme: LockScheme,
+    ) -> Result<LockTrial, Failure> {
+        self.turn(&mut first, 1).await?;
+        let mut second = self.second_session().await?;
+        let trial = self.together(&mut first, &mut second, seen, scheme).await?;
+        let trial = self.after(trial, &mut second).await?;
+        self.meet(&mut first, second).await?;
+        first.close().await;
+        Ok(trial)
+    }
+
     /// Notes which process works for a session in a transaction of its own.
     async fn turn(&mut self, session: &mut Session, number: usize) -> Result<Seen, Failure> {
         let mut transaction = self.begin(session).await?;
@@ -182,7 +183,7 @@ impl Watch<'_> {
         second: &mut Session,
         seen: &Seen,
         scheme: LockScheme,
-    ) -> Result<Tried, Failure> {
+    ) -> Result<LockTrial, Failure> {
         let mut second = self.begin(second).await?;
         let said = self.look(&mut second, 2).await?;
         self.compare(seen, &said);
@@ -190,7 +191,9 @@ impl Watch<'_> {
             Ok(begun) => begun,
             Err(failure) if failure.kind == FailureKind::Timeout => {
                 second.finish().await?;
-                return Ok(Tried::NoSecondTransaction);
+                let message = "only one transaction at a time gets through to the server";
+                return Err(Failure::new(FailureKind::Timeout, message)
+                    .hint("give the pool in between two connections, or go past it"));
             }
             Err(failure) => return Err(failure),
         };
@@ -214,7 +217,7 @@ impl Watch<'_> {
             trial.given_after_rollback = Some(take(&mut second, key).await?);
         }
         second.finish().await?;
-        Ok(Tried::Trial(trial))
+        Ok(trial)
     }
 
     /// Takes a key that is no view's; tells the last that was tried, and whether it was given.
@@ -281,15 +284,6 @@ impl Watch<'_> {
             (false, true) => Pooling::Session,
             (false, false) => Pooling::Direct,
         }
-    }
-
-    /// Returns what is known where two transactions at once were not to be had.
-    fn without_a_trial(self, reason: String) -> Result<Exclusion, Failure> {
-        if pooling::is_shared(&self.turns) {
-            return Ok(Exclusion { trial: Err(reason), pooling: self.pooling() });
-        }
-        Err(Failure::new(FailureKind::Timeout, reason)
-            .hint("a pool with one connection stands in between: give it two, or go past it"))
     }
 
     /// Tells whether transactions are refused and single statements are not, after a

@@ -96,7 +96,9 @@ impl Rows {
                 Owner::Prepared(Box::new(Prepared { gid, at: None, user: None }))
             }
         };
-        let half = |at: usize| Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i64, _>(at)?).unwrap_or_default());
+        let half = |at: usize| {
+            Ok::<_, sqlx::Error>(u32::try_from(row.try_get::<i64, _>(at)?).unwrap_or_default())
+        };
         match row.try_get::<&str, _>(0)? {
             "advisory" => {
                 let place =
@@ -123,7 +125,8 @@ impl Rows {
                 Owner::Prepared(_) => None,
             })
             .collect();
-        let relations: BTreeSet<i64> = self.others.iter().filter_map(|lock| lock.relation).collect();
+        let relations: BTreeSet<i64> =
+            self.others.iter().filter_map(|lock| lock.relation).collect();
         Asked {
             pids: pids.into_iter().collect(),
             relations: relations.into_iter().collect(),

@@ -7,6 +7,7 @@ mod count;
 mod keys;
 mod watch;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -100,8 +101,10 @@ struct Work<'w> {
     taken: Instant,
     /// When the statement that may take long began.
     statement: Instant,
-    /// Readers queued behind it, and this run cancelled it.
-    convoy: bool,
+    /// The query of the view is being computed.
+    in_query: bool,
+    /// Readers queue behind it, and this run cancels it.
+    convoy: Cell<bool>,
     /// The transaction's id, once it has one.
     transaction: Option<String>,
     at_work: Option<AtWork>,
@@ -171,7 +174,8 @@ impl Refresher {
             id,
             taken: Instant::now(),
             statement: Instant::now(),
-            convoy: false,
+            in_query: false,
+            convoy: Cell::new(false),
             transaction: None,
             at_work: None,
             pid: 0,
@@ -379,7 +383,9 @@ impl Work<'_> {
         };
         let message = statement::refresh_guarded(&self.task.view, declared, safety.guard);
         self.statement = Instant::now();
+        self.in_query = true;
         let rows = self.watched(session.rows(message), mode, result).await?;
+        self.in_query = false;
         let row: &PgRow =
             rows.first().ok_or_else(|| sqlx::Error::Protocol("no row came".to_owned()))?;
         result.as_of = Some(row.try_get::<DateTime<Utc>, _>("as_of")?);
@@ -460,8 +466,9 @@ impl Work<'_> {
         let limit = self.endpoint.limits.statement.0;
         let around = Around {
             asked_to_stop: self.stop.asked().is_some(),
-            convoy: self.convoy,
+            convoy: self.convoy.get(),
             time_is_up: !limit.is_zero() && self.statement.elapsed() >= limit,
+            in_query: self.in_query,
             in_function: said.is_of_function,
         };
         let redact = |text: &str| self.endpoint.resolved.redactor.redact(text);

@@ -8,6 +8,7 @@ pub(super) mod history;
 pub(super) mod ledgers;
 pub(super) mod locks;
 pub(super) mod refreshing;
+pub(super) mod schedule;
 
 use std::fmt::Write as _;
 use std::time::Duration;

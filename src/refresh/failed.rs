@@ -12,6 +12,8 @@ pub struct Around {
     pub convoy: bool,
     /// The statement had run for as long as it may.
     pub time_is_up: bool,
+    /// It came of the query of the view.
+    pub in_query: bool,
     /// It came out of a function that the query calls.
     pub in_function: bool,
 }
@@ -37,7 +39,7 @@ pub fn outcome(sqlstate: Option<&str>, around: Around) -> RefreshOutcome {
 /// is not known, and in whatever comes out of a function, which may give it any code; all
 /// of those are left to the server's log.
 pub fn error(sqlstate: &str, message: &str, hint: Option<&str>, around: Around) -> RefreshError {
-    let may_hold_rows = around.in_function || names_values(sqlstate);
+    let may_hold_rows = around.in_function || tells_values(sqlstate, around);
     let message = match sqlstate {
         "57014" if around.convoy => "readers queued behind it for too long".to_owned(),
         "57014" if around.asked_to_stop => "the run was asked to stop".to_owned(),
@@ -54,11 +56,13 @@ pub fn error(sqlstate: &str, message: &str, hint: Option<&str>, around: Around) 
 }
 
 /// Tells whether the server's own message for a code may hold a value.
-fn names_values(sqlstate: &str) -> bool {
+fn tells_values(sqlstate: &str, around: Around) -> bool {
     match sqlstate {
         // Of a division by zero and a missing right it is the same for every row.
         "22012" | "42501" => false,
-        _ => ["22", "42", "P0", "HV"].iter().any(|class| sqlstate.starts_with(class)),
+        // A stored query has no unknown name but in a value.
+        code if code.starts_with("42") => around.in_query,
+        code => ["22", "P0", "HV"].iter().any(|class| code.starts_with(class)),
     }
 }
 
@@ -123,10 +127,11 @@ mod tests {
     #[test]
     fn no_message_holds_a_value_of_a_row() {
         let of_function = Around { in_function: true, ..Around::default() };
+        let of_query = Around { in_query: true, ..Around::default() };
         for (code, around) in [
             ("22P02", Around::default()),
             ("22003", Around::default()),
-            ("42P01", Around::default()),
+            ("42P01", of_query),
             ("P0001", Around::default()),
             ("HV00L", Around::default()),
             ("23505", of_function),
@@ -137,8 +142,8 @@ mod tests {
             let error = error(code, "invalid input: \"secret\"", Some("secret"), around);
             assert!(!format!("{error:?}").contains("secret"), "{error:?}");
         }
-        let shown = error("0A000", "it is not supported", Some("try y"), Around::default());
-        assert_eq!(shown.message, "it is not supported");
+        let shown = error("42602", "invalid name of a setting", Some("try y"), Around::default());
+        assert_eq!(shown.message, "invalid name of a setting");
         assert_eq!(shown.hint.as_deref(), Some("try y"));
     }
 }

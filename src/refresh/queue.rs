@@ -45,9 +45,8 @@ impl Queue {
 
     /// Takes the next one that may begin; `None`: none may before another has ended.
     pub fn take(&mut self) -> Option<usize> {
-        let is_free = |place: usize| {
-            self.rivals[place].iter().all(|rival| !self.at_work.contains(rival))
-        };
+        let is_free =
+            |place: usize| self.rivals[place].iter().all(|rival| !self.at_work.contains(rival));
         let next = self.ready.iter().find(|(_, place)| is_free(*place)).copied()?;
         self.ready.remove(&next);
         self.at_work.insert(next.1);

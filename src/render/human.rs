@@ -22,6 +22,7 @@ mod inventory;
 mod lock_status;
 mod migrate;
 mod refresh;
+mod schedule;
 mod table;
 mod verify;
 
@@ -51,6 +52,7 @@ pub(super) fn render(
         Data::CheckGrants(rows) => check_grants::render(rows, &mut page)?,
         Data::LockStatus(rows) => lock_status::render(rows, &mut page)?,
         Data::Refresh(rows) => refresh::render(rows, outcome.exit, &mut page)?,
+        Data::Schedule(rows) => schedule::render(rows, &mut page)?,
         Data::History(rows) => history::render(rows, &mut page)?,
         Data::Verify(rows) => verify::render(rows, &mut page)?,
         Data::Migrate(rows) => migrate::render(rows, &report.command, &mut page)?,

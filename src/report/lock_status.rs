@@ -125,7 +125,8 @@ pub struct LockRow<'s> {
 
 /// Returns the row of a lock.
 pub fn row<'s>(status: &'s LockStatus, lock: &'s Lock) -> LockRow<'s> {
-    let seconds = |since: DateTime<Utc>| (status.read_at - since).num_seconds().max(0).unsigned_abs();
+    let seconds =
+        |since: DateTime<Utc>| (status.read_at - since).num_seconds().max(0).unsigned_abs();
     let session = status.session_of(lock);
     let details = session.and_then(|session| session.details.as_ref());
     let prepared = match &lock.owner {

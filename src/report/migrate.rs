@@ -116,7 +116,8 @@ pub fn rows(state: &MigrationState, applied: Vec<(String, Option<Duration>)>) ->
         true => Graph::of(&project.files).problems().iter().map(ToString::to_string).collect(),
         false => Vec::new(),
     };
-    let of_files = |files: Vec<&MigrationFile>| files.into_iter().map(|file| rows.file(file)).collect();
+    let of_files =
+        |files: Vec<&MigrationFile>| files.into_iter().map(|file| rows.file(file)).collect();
     MigrateRows {
         migrations: MigrationRows {
             kind: project.tool.kind(),
@@ -133,9 +134,11 @@ pub fn rows(state: &MigrationState, applied: Vec<(String, Option<Duration>)>) ->
             unknown: state.unknown().ok().map(|unknown| {
                 unknown.into_iter().map(|applied| rows.row(None, Some(applied))).collect()
             }),
-            changed: state.changed().ok().filter(|_| project.tool.keeps_checksums()).map(
-                |changed| changed.into_iter().map(|(file, _)| rows.file(file)).collect(),
-            ),
+            changed: state
+                .changed()
+                .ok()
+                .filter(|_| project.tool.keeps_checksums())
+                .map(|changed| changed.into_iter().map(|(file, _)| rows.file(file)).collect()),
             history: of_files(project.in_order()),
             applied: applied.iter().map(|(id, took)| rows.applied(id, *took)).collect(),
             ledger: match state.ledger {
@@ -171,7 +174,10 @@ impl<'a> Rows<'a> {
             state,
             ledger: applied.iter().map(|applied| (applied.id.as_str(), applied)).collect(),
             covered: state.applied_ids().unwrap_or_default(),
-            revisions: lines::revisions(files).into_iter().map(|one| (one.id.clone(), one)).collect(),
+            revisions: lines::revisions(files)
+                .into_iter()
+                .map(|one| (one.id.clone(), one))
+                .collect(),
         }
     }
 
@@ -185,7 +191,11 @@ impl<'a> Rows<'a> {
         row
     }
 
-    fn row(&self, file: Option<&MigrationFile>, applied: Option<&AppliedMigration>) -> MigrationRow {
+    fn row(
+        &self,
+        file: Option<&MigrationFile>,
+        applied: Option<&AppliedMigration>,
+    ) -> MigrationRow {
         let id = file.map(|file| &file.id).or(applied.map(|applied| &applied.id));
         let id = id.cloned().unwrap_or_default();
         let description = file

@@ -11,7 +11,7 @@ use keys::Keys;
 
 mod keys;
 
-/// The most keys that are made; eight bytes each are kept.
+/// The most keys that are made: 16 MB, and some seconds at the most.
 ///
 /// Keys of four bytes collide long before; of those of eight, two in a million keys more or
 /// less are as good as never the same by accident, and what is not by accident is found by

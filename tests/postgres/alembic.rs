@@ -8,8 +8,8 @@ mod spelling;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::support::server::repository;
 use crate::support::driftgate::Driftgate;
+use crate::support::server::repository;
 use crate::support::{Project, driftgate};
 
 /// Returns the folder with the programs of a real Alembic.

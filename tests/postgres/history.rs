@@ -12,13 +12,18 @@ mod installing;
 mod listing;
 mod plans;
 mod pruning;
+mod reading;
 mod versions;
 
 /// Returns where the library finds a database, as the superuser.
 fn endpoint(database: &TestDatabase) -> Endpoint {
-    let url = database.url();
+    endpoint_of(&database.url())
+}
+
+/// Returns where the library finds a database.
+fn endpoint_of(url: &str) -> Endpoint {
     Endpoint {
-        resolved: Target::resolve(Some((url.as_str(), Source::Throwaway)), &ThisMachine)
+        resolved: Target::resolve(Some((url, Source::Throwaway)), &ThisMachine)
             .expect("the URL of a test is sound"),
         limits: Limits {
             connect: Duration::from_secs(30),

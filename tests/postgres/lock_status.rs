@@ -4,6 +4,7 @@
 mod elsewhere;
 mod held;
 mod keys;
+mod meeting;
 mod queue;
 mod release;
 mod rights;
@@ -123,7 +124,5 @@ fn until_waiting(database: &TestDatabase, count: usize) {
           WHERE NOT l.granted AND a.datname = '{}'",
         database.name()
     );
-    until("sessions that wait", || {
-        (session.value(&waiting) == count.to_string()).then_some(())
-    });
+    until("sessions that wait", || (session.value(&waiting) == count.to_string()).then_some(()));
 }

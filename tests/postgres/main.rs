@@ -34,3 +34,4 @@ mod serialization;
 mod tenant_safety;
 mod tenant_views;
 mod throwaway;
+mod verify;

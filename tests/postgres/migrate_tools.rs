@@ -181,7 +181,9 @@ fn a_folder_of_flyway_is_judged_by_its_ledger_and_left_to_it() {
            (1, '5', '<< Flyway Baseline >>', 'BASELINE', 'x', NULL, 'a', now(), 0, true)",
     );
     migrate("status", &project, &database).exits(0);
-    database.session().run("UPDATE flyway_schema_history SET type = 'UNDO_SQL' WHERE version = '10'");
+    database
+        .session()
+        .run("UPDATE flyway_schema_history SET type = 'UNDO_SQL' WHERE version = '10'");
     migrate("status", &project, &database).exits(3);
 }
 

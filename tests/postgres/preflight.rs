@@ -27,7 +27,7 @@ const DRIFT: &str = "DROP INDEX public.mv_realtime_revenue_key";
 #[test]
 fn the_reference_project_passes() {
     let (database, project) = (TestDatabase::reference(), Project::reference());
-    refresh_all(&database, &project);
+    refresh_all(&database.url(), &project);
     let report = preflight(&[], &project, &database.url(), 0);
     assert_eq!(verdicts(&report), ["pass", "pass"]);
     assert_eq!(report["verdict"], "pass");
@@ -159,7 +159,7 @@ fn nothing_registered_and_nothing_there_is_no_pass() {
 #[test]
 fn it_judges_the_same_from_every_folder_of_the_project() {
     let (database, project) = (TestDatabase::reference(), Project::reference());
-    refresh_all(&database, &project);
+    refresh_all(&database.url(), &project);
     std::fs::create_dir(project.path().join(".git")).expect("the folder can be made");
     let here = preflight(&[], &project, &database.url(), 0);
     let below = driftgate(["preflight"])

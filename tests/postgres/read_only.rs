@@ -1,17 +1,21 @@
 //! The commands that look do not write: the server counts transactions that change
 //! something, and counts none.
 
+use crate::support::history::refresh_all;
 use crate::support::poll::until;
 use crate::support::session::Session;
 use crate::support::{Project, TestDatabase, driftgate, server};
 
-const LOOKING: [&[&str]; 6] = [
+const LOOKING: [&[&str]; 9] = [
     &["inventory"],
     &["inventory", "-vv"],
+    &["lock-status", "-v"],
     &["diff-registry"],
     &["preflight"],
     &["migrate", "status"],
     &["migrate", "history"],
+    &["history", "list", "-v"],
+    &["history", "prune", "--older-than", "0", "--dry-run"],
 ];
 
 /// Returns the database's own counts and objects: what any committed change moves.
@@ -43,7 +47,7 @@ fn state(database: &TestDatabase) -> Vec<String> {
     let tables = session.column(
         "SELECT format('%I.%I', n.nspname, c.relname)
            FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-          WHERE c.relkind IN ('r', 'm') AND n.nspname = 'public' ORDER BY 1",
+          WHERE c.relkind IN ('r', 'm') AND n.nspname IN ('public', 'driftgate') ORDER BY 1",
     );
     for table in tables {
         state.push(session.value(&format!(
@@ -58,6 +62,7 @@ fn state(database: &TestDatabase) -> Vec<String> {
 #[test]
 fn looking_as_a_superuser_leaves_every_row_and_object_as_it_was() {
     let (database, project) = (TestDatabase::reference(), Project::reference());
+    refresh_all(&database.url(), &project);
     let before = state(&database);
     for arguments in LOOKING {
         driftgate(arguments).project(&project).database(&database.url()).run().exits(0);
@@ -78,6 +83,7 @@ fn looking_takes_no_transaction_id_of_an_own_server() {
     });
     driftgate(["migrate", "up"]).project(&project).database(&server.url).run().exits(0);
     session.run(&project.file("demo/seed.sql"));
+    refresh_all(&server.url, &project);
     let next_id = "SELECT pg_snapshot_xmax(pg_current_snapshot())";
     let before = session.value(next_id);
     for arguments in LOOKING {
@@ -89,6 +95,7 @@ fn looking_takes_no_transaction_id_of_an_own_server() {
 #[test]
 fn looking_works_where_every_transaction_is_read_only() {
     let (database, project) = (TestDatabase::reference(), Project::reference());
+    refresh_all(&database.url(), &project);
     database
         .session()
         .run(&format!("ALTER DATABASE {} SET default_transaction_read_only = on", database.name()));

@@ -8,6 +8,7 @@ mod diff_registry;
 mod explain;
 mod history;
 mod inventory;
+mod lock_status;
 mod migrate;
 mod preflight;
 

@@ -14,9 +14,10 @@ pub(crate) fn install(database: &TestDatabase) {
 }
 
 /// Installs the history, and refreshes all views of a project, so that every gate can pass.
-pub(crate) fn refresh_all(database: &TestDatabase, project: &Project) {
-    install(database);
-    driftgate(["refresh", "--all"]).project(project).database(&database.url()).run().exits(0);
+pub(crate) fn refresh_all(url: &str, project: &Project) {
+    for arguments in [["history", "install"], ["refresh", "--all"]] {
+        driftgate(arguments).project(project).database(url).run().exits(0);
+    }
 }
 
 /// A refresh to be put on record.

@@ -54,12 +54,7 @@ struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self {
-            began: Instant::now(),
-            tried: HashSet::new(),
-            names: KeyNames::new(),
-            tenants: None,
-        }
+        Self { began: Instant::now(), tried: HashSet::new(), names: KeyNames::new(), tenants: None }
     }
 }
 
@@ -188,9 +183,8 @@ impl Looking {
         let query = self.registry.as_ref().and_then(|registry| {
             registry.tenancy.as_ref().and_then(|tenancy| tenancy.tenants.as_ref())
         });
-        let is_some_tenants = |view: &QualifiedName| {
-            self.memory.tenants.is_none() && self.may_be_a_tenants(view)
-        };
+        let is_some_tenants =
+            |view: &QualifiedName| self.memory.tenants.is_none() && self.may_be_a_tenants(view);
         let is_wanted = untried.iter().any(|place| !self.memory.names.contains_key(place))
             || read.locks.iter().any(|lock| match &lock.target {
                 Target::Key(_) => false,
@@ -271,10 +265,7 @@ impl Look {
         }
         notes.extend(looking.memory.tenants.iter().flat_map(|tenants| tenants.mistakes.clone()));
         if let Some(failure) = &self.unread {
-            notes.push(format!(
-                "{}: keys of tenants are among the foreign ones",
-                failure.message
-            ));
+            notes.push(format!("{}: keys of tenants are among the foreign ones", failure.message));
         }
         notes
     }

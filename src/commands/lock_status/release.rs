@@ -30,8 +30,10 @@ pub(super) async fn run(
 ) -> Result<Outcome, Failure> {
     let asks = !args.yes;
     if asks && !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
-        return Err(Failure::usage("--release asks before it does anything, and this is no terminal")
-            .hint("add --yes to release the key without a question"));
+        return Err(Failure::usage(
+            "--release asks before it does anything, and this is no terminal",
+        )
+        .hint("add --yes to release the key without a question"));
     }
     let signal = if args.terminate { Signal::Terminate } else { Signal::Cancel };
     let found = looking.find(view).await?;
@@ -90,8 +92,7 @@ fn keys(view: &QualifiedName, lock_name: Option<&str>, tenant: Option<&str>) -> 
 /// Returns the key that is held: that of the scheme in use, else one of another scheme.
 fn held(look: &Look, first: LockScheme) -> Option<&Lock> {
     let held: Vec<&Lock> = look.status.locks.iter().filter(|lock| lock.is_held_key()).collect();
-    let is_first =
-        |lock: &&&Lock| lock.key_name().is_some_and(|name| name.scheme == first);
+    let is_first = |lock: &&&Lock| lock.key_name().is_some_and(|name| name.scheme == first);
     held.iter().find(is_first).or(held.first()).copied()
 }
 
@@ -139,9 +140,8 @@ async fn release(
     let cause = format!("the session {pid} was sent {}, and holds it yet", row.signal.function());
     let failure = Failure::new(FailureKind::LockHeld, still_held).cause(cause);
     Ok(Some(match row.signal {
-        Signal::Cancel => failure.hint(
-            "a session that runs no statement is not moved by a cancel: --terminate ends it",
-        ),
+        Signal::Cancel => failure
+            .hint("a session that runs no statement is not moved by a cancel: --terminate ends it"),
         Signal::Terminate => failure.hint("it may still be rolling back: look again shortly"),
     }))
 }
@@ -153,9 +153,9 @@ const fn exit(row: &ReleaseRow) -> Exit {
         }
         ReleaseOutcome::HolderChanged if row.held_by.is_empty() => Exit::Done,
         ReleaseOutcome::Declined => Exit::Failed,
-        ReleaseOutcome::HolderChanged
-        | ReleaseOutcome::NotSent
-        | ReleaseOutcome::StillHeld => Exit::LockHeld,
+        ReleaseOutcome::HolderChanged | ReleaseOutcome::NotSent | ReleaseOutcome::StillHeld => {
+            Exit::LockHeld
+        }
     }
 }
 

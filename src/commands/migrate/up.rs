@@ -81,11 +81,16 @@ fn another_tool(tool: Tool, state: &MigrationState) -> Failure {
         Tool::Flyway => ("Flyway", "run `flyway migrate`"),
         Tool::Diesel => ("Diesel", "run `diesel migration run`"),
         Tool::GolangMigrate => ("golang-migrate", "run `migrate up`"),
-        _ => ("another tool", "name them as sqlx does, such as 0001_what.sql, or run their own tool"),
+        _ => {
+            ("another tool", "name them as sqlx does, such as 0001_what.sql, or run their own tool")
+        }
     };
     let ledger = state.project.ledger_name();
     let cause = if ledger.is_empty() {
-        format!("the names in {} are not sqlx's, whose ledger is the one written here", state.project.folder)
+        format!(
+            "the names in {} are not sqlx's, whose ledger is the one written here",
+            state.project.folder
+        )
     } else {
         format!("its ledger is {ledger}; only sqlx's is written here")
     };
@@ -223,8 +228,7 @@ async fn up_by_program(
     // What is left is taken off what was to be done; the rest was.
     if let (Some(before), Ok(after)) = (before, state.pending()) {
         let is_left = |id: &String| after.iter().any(|file| file.id == *id);
-        done.applied =
-            before.into_iter().filter(|id| !is_left(id)).map(|id| (id, None)).collect();
+        done.applied = before.into_iter().filter(|id| !is_left(id)).map(|id| (id, None)).collect();
     }
     Ok(done)
 }
@@ -244,8 +248,10 @@ fn pending_revisions(state: &MigrationState) -> Result<Option<Vec<String>>, Fail
     let heads = state.project.heads();
     if heads.len() > 1 {
         let ids: Vec<&str> = heads.iter().map(|head| head.id.as_str()).collect();
-        return Err(refused(format!("the revisions have several heads: {}", ids.join(", ")))
-            .hint(format!("merge them: {}", merge_command(&heads))));
+        let message = format!("the revisions have several heads: {}", ids.join(", "));
+        return Err(Failure::new(FailureKind::Refused, message)
+            .hint(format!("merge them: {}", merge_command(&heads)))
+            .hint("nothing was changed"));
     }
     if let Ledger::Unreadable(_) = &state.ledger {
         // env.py knows where it is, and as whom.

@@ -57,8 +57,7 @@ impl Config {
             of_toml(&text, &folder)
         } else {
             let mut written = of_ini(&text, &folder).map_err(failed)?;
-            if let (None, Ok(text)) =
-                (&written.script_location, read(&here.join("pyproject.toml")))
+            if let (None, Ok(text)) = (&written.script_location, read(&here.join("pyproject.toml")))
             {
                 written = of_toml(&text, &folder).map_err(failed)?;
             }
@@ -123,7 +122,8 @@ fn is_toml(file: &Path) -> bool {
 
 /// Reads the settings in an `alembic.ini`.
 fn of_ini(text: &str, here: &str) -> Result<Written, String> {
-    let ini = Ini::read(text).map_err(|mistake| format!("line {}: {}", mistake.line, mistake.message))?;
+    let ini =
+        Ini::read(text).map_err(|mistake| format!("line {}: {}", mistake.line, mistake.message))?;
     let get = |option: &str| ini.get("alembic", option, here);
     let is_true = |option: &str| Ok::<_, String>(get(option)?.as_deref() == Some("true"));
     let (new, old) = (get("path_separator")?, get("version_path_separator")?);

@@ -71,6 +71,9 @@ mod tests {
         assert_eq!(of(&twice), named(None, "v"));
         let differs = configure("version_table='v'") + &configure("version_table='w'");
         assert_eq!(of(&differs), LedgerName::Computed(6));
-        assert_eq!(of("S = 'app'\nf(version_table_schema=S)"), named(Some("app"), "alembic_version"));
+        assert_eq!(
+            of("S = 'app'\nf(version_table_schema=S)"),
+            named(Some("app"), "alembic_version")
+        );
     }
 }

@@ -42,7 +42,8 @@ impl Revision {
 
     /// Returns a line as `alembic history` prints it.
     pub fn of_history(&self) -> String {
-        let from = if self.parents.is_empty() { "<base>".to_owned() } else { self.parents.join(", ") };
+        let from =
+            if self.parents.is_empty() { "<base>".to_owned() } else { self.parents.join(", ") };
         let needs = match &self.depends_on[..] {
             [] => String::new(),
             needed => format!(" ({})", needed.join(", ")),

@@ -59,7 +59,8 @@ fn id(module: &Module, name: &str) -> Result<(String, usize), (usize, String)> {
         // Alembic 0.1 took the revision from the name of the file.
         let base = name.rsplit('/').next().unwrap_or(name);
         let stem = base.strip_suffix(".py").unwrap_or(base);
-        let is_old = stem.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let is_old =
+            stem.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         return if is_old && !stem.is_empty() {
             Ok((stem.to_owned(), 1))
         } else {

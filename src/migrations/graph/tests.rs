@@ -19,7 +19,7 @@ fn chain(pairs: &[(&str, &[&str])]) -> Vec<MigrationFile> {
     pairs.iter().map(|(id, parents)| revision(id, parents, &[], &[])).collect()
 }
 
-fn ids<'a>(files: &'a [MigrationFile], places: impl IntoIterator<Item = usize>) -> Vec<&'a str> {
+fn ids(files: &[MigrationFile], places: impl IntoIterator<Item = usize>) -> Vec<&str> {
     places.into_iter().map(|at| files[at].id.as_str()).collect()
 }
 
@@ -35,10 +35,7 @@ fn heads_are_what_nothing_follows() {
 
 #[test]
 fn what_is_only_depended_on_stays_a_head() {
-    let files = [
-        revision("a", &[], &[], &[]),
-        revision("b", &[], &["a"], &[]),
-    ];
+    let files = [revision("a", &[], &[], &[]), revision("b", &[], &["a"], &[])];
     let graph = Graph::of(&files);
     assert_eq!(ids(&files, graph.heads()), ["a", "b"]);
     assert!(!graph.is_real_head(0) && graph.is_real_head(1));
@@ -65,7 +62,8 @@ fn ids_are_written_out_in_full() {
 
 #[test]
 fn the_order_goes_down_one_branch_after_the_other() {
-    let files = chain(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("x", &["a"]), ("m", &["c", "x"])]);
+    let files =
+        chain(&[("a", &[]), ("b", &["a"]), ("c", &["b"]), ("x", &["a"]), ("m", &["c", "x"])]);
     assert_eq!(ids(&files, Graph::of(&files).newest_first()), ["m", "c", "b", "x", "a"]);
 }
 

@@ -176,15 +176,15 @@ fn base(path: &str) -> &str {
 }
 
 fn read_script(path: &Path) -> Result<Script, String> {
-    let sql = fs::read_to_string(path)
-        .map_err(|error| format!("error reading contents of migration {}: {error}", path.display()))?;
+    let sql = fs::read_to_string(path).map_err(|error| {
+        format!("error reading contents of migration {}: {error}", path.display())
+    })?;
     // The text in a file beside it says more of one of Flyway's.
     let mut beside = path.as_os_str().to_owned();
     beside.push(".conf");
     let options = fs::read_to_string(PathBuf::from(beside)).unwrap_or_default();
     let is_option = |line: &str| line.replace(' ', "") == "executeInTransaction=false";
-    let no_transaction =
-        sql.starts_with("-- no-transaction") || options.lines().any(is_option);
+    let no_transaction = sql.starts_with("-- no-transaction") || options.lines().any(is_option);
     Ok(Script { sql, no_transaction })
 }
 
@@ -227,10 +227,9 @@ fn sort(files: &mut [MigrationFile]) {
             (Some(one), Some(other)) => one.cmp(&other),
             _ => Version::read(&a.id).cmp(&Version::read(&b.id)),
         };
-        a.repeatable
-            .cmp(&b.repeatable)
-            .then_with(by_version)
-            .then_with(|| a.description.cmp(&b.description).then(a.file.cmp(&b.file)))
+        let by_words =
+            || if a.repeatable { a.description.cmp(&b.description) } else { by_version() };
+        a.repeatable.cmp(&b.repeatable).then_with(by_words).then_with(|| a.file.cmp(&b.file))
     });
 }
 
@@ -294,7 +293,18 @@ mod tests {
     fn the_order_is_that_of_the_versions() {
         for (tool, files) in [
             (Tool::Sqlx, &["0001_a.sql", "2_b.up.sql", "10_c.sql", "20240101120000_d.sql"][..]),
-            (Tool::Flyway, &["V1__a.sql", "V1.2__b.sql", "V1_10__c.sql", "sub/V2__d.sql", "V10__e.sql", "R__a.sql", "R__b.sql"]),
+            (
+                Tool::Flyway,
+                &[
+                    "V1__a.sql",
+                    "V1.2__b.sql",
+                    "V1_10__c.sql",
+                    "sub/V2__d.sql",
+                    "V10__e.sql",
+                    "R__a.sql",
+                    "R__b.sql",
+                ],
+            ),
             (Tool::Numbered, &["1-a.sql", "1.2-b.sql", "1.10-c.sql", "2 d.sql", "10.sql"]),
             (Tool::Numbered, &["2024-01-31_a.sql", "2024-02-01_b.sql", "2024-10-01_c.sql"]),
             (Tool::Diesel, &["2_a/up.sql", "10_b/up.sql", "2024-01-01-000000_c/up.sql"]),

@@ -173,7 +173,10 @@ mod tests {
         for (name, expected) in [
             ("0001_roles.sql", of_sqlx(1, "roles")),
             ("1_.sql", of_sqlx(1, "")),
-            ("20261123101010_timestamped name.sql", of_sqlx(20_261_123_101_010, "timestamped name")),
+            (
+                "20261123101010_timestamped name.sql",
+                of_sqlx(20_261_123_101_010, "timestamped name"),
+            ),
             ("1_2_x.sql", of_sqlx(1, "2 x")),
             ("2_ünï çode.sql", of_sqlx(2, "ünï çode")),
             ("2_a.up.sql", up),
@@ -218,7 +221,10 @@ mod tests {
 
     #[test]
     fn marks_of_the_way_back_are_found() {
-        assert_eq!(way_back("-- migrate:up\nA;\n--  migrate:down\nB;"), Some((3, "--  migrate:down")));
+        assert_eq!(
+            way_back("-- migrate:up\nA;\n--  migrate:down\nB;"),
+            Some((3, "--  migrate:down"))
+        );
         assert_eq!(way_back("-- +goose Down"), Some((1, "-- +goose Down")));
         assert_eq!(way_back("SELECT 'migrate:down'; -- a way back"), None);
     }

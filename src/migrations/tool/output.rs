@@ -60,6 +60,24 @@ impl Kept {
     }
 }
 
+/// Returns an output without what the server adds to an error from the rows of tables.
+///
+/// Source: the fields DETAIL and CONTEXT as libpq and psql print them, and the parameters of
+/// a statement as SQLAlchemy does.
+pub(super) fn without_rows(output: &str) -> String {
+    const FIELDS: [&str; 3] = ["DETAIL:", "CONTEXT:", "[parameters:"];
+    let told = |line: &str| {
+        let end = line.len() - line.trim_end_matches(['\n', '\r']).len();
+        let text = line.trim_start();
+        let field = FIELDS.iter().find(|field| text.starts_with(**field));
+        field.map_or_else(
+            || line.to_owned(),
+            |field| format!("{field} left out{}", &line[line.len() - end..]),
+        )
+    };
+    output.split_inclusive('\n').map(told).collect()
+}
+
 /// Returns the last lines of an output that say something.
 pub(super) fn last_lines(output: &str) -> Vec<String> {
     let lines: Vec<&str> =
@@ -115,6 +133,16 @@ mod tests {
         let lines = last_lines(&output);
         assert_eq!((lines.len(), lines[0].as_str()), (15, "15"));
         assert!(last_lines("\n \n").is_empty());
+    }
+
+    #[test]
+    fn rows_of_tables_are_left_out() {
+        assert_eq!(
+            without_rows("ERROR:  a\nDETAIL:  Key (id)=(7) exists.\n  CONTEXT:  COPY t: \"7\"\nb"),
+            "ERROR:  a\nDETAIL: left out\nCONTEXT: left out\nb"
+        );
+        assert_eq!(without_rows("[parameters: {'a': 1}]"), "[parameters: left out");
+        assert_eq!(without_rows("no DETAIL: here\n"), "no DETAIL: here\n");
     }
 
     #[test]

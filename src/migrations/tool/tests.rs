@@ -94,7 +94,8 @@ fn a_url_without_a_percent_sign_leaves_the_password_to_libpq() {
 fn both_streams_are_kept_in_their_order_and_without_the_password() {
     let script = "echo one; echo \"two $PGPASSWORD\" >&2; echo three $DATABASE_URL; exit 3";
     let (end, _folder) = run_script(script, URL, SOON);
-    let expected = "one\ntwo ***\nthree postgresql://app:***@db.example:5433/shop?sslmode=require\n";
+    let expected =
+        "one\ntwo ***\nthree postgresql://app:***@db.example:5433/shop?sslmode=require\n";
     assert_eq!(end.output, expected);
     let failure = end.failure.expect("it failed");
     assert_eq!(failure.kind, FailureKind::Refused);

@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use crate::definitions::{FoundView, Stored};
+use crate::definitions::{self, FoundView, Stored};
 use crate::failure::Failure;
 use crate::ident::{Identifier, QualifiedName, RoleName};
 use crate::pg::session::ReadTransaction;
@@ -69,7 +69,7 @@ impl Around {
     /// Returns the statements that open the schemas which a query names and the role may not
     /// use, to be put behind a sentence.
     pub(super) fn grants_for(&self, query: &str) -> String {
-        let is_named = |schema: &&Identifier| query.contains(schema.as_str());
+        let is_named = |schema: &&Identifier| definitions::names_schema(query, schema);
         let grants: Vec<_> =
             self.closed.iter().filter(is_named).map(|schema| self.grant(schema)).collect();
         if grants.is_empty() { String::new() } else { format!(": {}", grants.join("; ")) }

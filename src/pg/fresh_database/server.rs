@@ -53,7 +53,7 @@ pub async fn server(target: &Endpoint, scratch: &Scratch) -> Result<FreshDatabas
         endpoint,
         notes,
         time_zone: Some(surroundings.time_zone),
-        place: Place::Shared { scratch: scratch.clone(), made },
+        place: Place::Shared { scratch: scratch.clone(), made, lock: None },
     })
 }
 

@@ -1,5 +1,7 @@
 //! A database that somebody keeps for this: it must be empty, and is left as it was found.
 
+use sqlx::Row;
+
 use super::contents::Contents;
 use super::server::SHARED;
 use super::{FreshDatabase, Place};
@@ -7,6 +9,10 @@ use crate::failure::{Failure, FailureKind};
 use crate::fresh::{FreshSource, FreshUrl};
 use crate::pg::scratch::Scratch;
 use crate::pg::session::{Endpoint, Session};
+use crate::pg::statement::try_migration_lock;
+
+/// The first eight bytes, big-endian, of SHA-256 of `driftgate:fresh:in-use`.
+const LOCK: i64 = -7_569_501_282_911_896_584;
 
 /// How many of the objects that are in the way are named.
 const MOST_NAMED: usize = 5;
@@ -16,7 +22,7 @@ const MOST_NAMED: usize = 5;
 /// # Errors
 ///
 /// [`FailureKind::Project`] when it is not empty, with some of what it holds; nothing was
-/// changed. When it cannot be reached, is a standby or is read only.
+/// changed. [`FailureKind::LockHeld`] when another run uses it. When it cannot be reached, is a standby or is read only.
 pub async fn url(
     endpoint: Endpoint,
     url: FreshUrl,
@@ -24,6 +30,7 @@ pub async fn url(
 ) -> Result<FreshDatabase, Failure> {
     let mut session = Session::connect(&endpoint).await?;
     session.prepare_for_writing().await?;
+    let lock = take_lock(&endpoint).await?;
     let before = Contents::read(&mut session).await?;
     session.close().await;
     let mut named: Vec<&str> = before.objects().collect();
@@ -45,6 +52,24 @@ pub async fn url(
         endpoint,
         notes: vec![SHARED.to_owned()],
         time_zone: None,
-        place: Place::Shared { scratch: scratch.clone(), made },
+        place: Place::Shared { scratch: scratch.clone(), made, lock: Some(Box::new(lock)) },
     })
+}
+
+/// Takes the lock that keeps other runs out of the database; it ends with the session.
+async fn take_lock(endpoint: &Endpoint) -> Result<Session, Failure> {
+    let mut session = Session::connect(endpoint).await?;
+    let rows = session.rows(try_migration_lock(LOCK)).await;
+    let is_taken = rows.and_then(|rows| {
+        rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get::<bool, _>("is_taken")
+    });
+    match is_taken {
+        Ok(true) => Ok(session),
+        Ok(false) => {
+            let name = endpoint.resolved.target.masked_url();
+            Err(Failure::new(FailureKind::LockHeld, format!("{name} is in use by another run"))
+                .hint("wait for it, or give each run an empty database of its own"))
+        }
+        Err(error) => Err(session.failure(&error, "see whether another run is at work there")),
+    }
 }

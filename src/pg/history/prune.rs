@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use sqlx::Row;
+use uuid::Uuid;
 
 use super::state::{self, INSTALL};
 use crate::failure::{Failure, FailureKind};
@@ -38,11 +39,13 @@ pub async fn prune(
             Ok(())
         })
         .await?;
-    let counted = count_old(&mut transaction, &old_before).await?;
+    let kept = find_kept(&mut transaction, &old_before).await?;
+    let old = if is_dry_run { count_old(&mut transaction, &old_before).await? } else { 0 };
     transaction.finish().await?;
+    let pruned = |rows| Pruned { rows, kept: kept.len() as u64 };
     if is_dry_run {
         session.close().await;
-        return Ok((counted, server));
+        return Ok((pruned(old.saturating_sub(kept.len() as u64)), server));
     }
     if !rights.may_delete {
         let message = format!("{} may not remove from the history of refreshes", server.role);
@@ -50,35 +53,52 @@ pub async fn prune(
             .hint("name its owner with --migration-database-url")
             .hint(format!("`{INSTALL}` grants workers no right to remove")));
     }
-    let rows = remove_old(&mut session, &old_before).await?;
+    let rows = remove_old(&mut session, &old_before, &kept).await?;
     session.close().await;
-    Ok((Pruned { rows, kept: counted.kept }, server))
+    Ok((pruned(rows), server))
+}
+
+/// Returns the old rows that stay. What is the last success now stays even where a newer
+/// one is written meanwhile.
+async fn find_kept(
+    transaction: &mut ReadTransaction<'_>,
+    old_before: &str,
+) -> Result<Vec<Uuid>, Failure> {
+    let mut kept = Vec::new();
+    transaction
+        .rows_for(statement::history::KEPT, &[old_before], "find the last successes", |row| {
+            let id: String = row.try_get("id")?;
+            kept.push(Uuid::parse_str(&id).map_err(|error| sqlx::Error::Decode(error.into()))?);
+            Ok(())
+        })
+        .await?;
+    Ok(kept)
 }
 
 async fn count_old(
     transaction: &mut ReadTransaction<'_>,
     old_before: &str,
-) -> Result<Pruned, Failure> {
-    let mut counted = Pruned { rows: 0, kept: 0 };
+) -> Result<u64, Failure> {
+    let mut old = 0;
     transaction
         .rows_for(statement::history::COUNT_OLD, &[old_before], "count old rows", |row| {
-            let count = |column| {
-                row.try_get::<i64, _>(column).map(|count| u64::try_from(count).unwrap_or(0))
-            };
-            counted.rows = count("may_go")?;
-            counted.kept = count("old")?.saturating_sub(counted.rows);
+            old = u64::try_from(row.try_get::<i64, _>("old")?).unwrap_or_default();
             Ok(())
         })
         .await?;
-    Ok(counted)
+    Ok(old)
 }
 
-async fn remove_old(session: &mut Session, old_before: &str) -> Result<u64, Failure> {
+async fn remove_old(
+    session: &mut Session,
+    old_before: &str,
+    kept: &[Uuid],
+) -> Result<u64, Failure> {
     session.prepare_for_writing().await?;
     let _at_work = session.note_backend().await?;
     let mut removed = 0;
     loop {
-        let batch = remove_batch(session, old_before).await.map_err(|error| {
+        let batch = remove_batch(session, old_before, kept).await.map_err(|error| {
             session
                 .failure(&error, "remove old rows of the history")
                 .hint(format!("{removed} rows are removed; the rest is as it was"))
@@ -91,12 +111,17 @@ async fn remove_old(session: &mut Session, old_before: &str) -> Result<u64, Fail
     }
 }
 
-async fn remove_batch(session: &mut Session, old_before: &str) -> Result<u64, sqlx::Error> {
+async fn remove_batch(
+    session: &mut Session,
+    old_before: &str,
+    kept: &[Uuid],
+) -> Result<u64, sqlx::Error> {
     let limits = session.limits();
     session.run(statement::begin_migration(&limits)).await?;
     let removed = sqlx::query(statement::history::REMOVE_OLD)
         .persistent(false)
         .bind(old_before)
+        .bind(kept)
         .bind(BATCH)
         .execute(session.connection())
         .await?

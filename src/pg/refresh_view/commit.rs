@@ -6,9 +6,9 @@ use sqlx::Row;
 
 use super::{Ended, Work};
 use crate::failure::{Failure, FailureKind};
+use crate::pg::server_error;
 use crate::pg::session::Session;
 use crate::pg::statement::{self, refreshing};
-use crate::pg::server_error;
 use crate::refresh::RefreshResult;
 
 /// How often, and how long apart, the server is asked what became of a commit.

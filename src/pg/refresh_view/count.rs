@@ -40,19 +40,23 @@ impl Work<'_> {
 
     /// A refresh whose loss would not be seen is not begun.
     fn could_not_count(&self, ended: Ended) -> Ended {
-        match &ended {
-            Ended::Server(error)
-                if server_error::sqlstate(error).as_deref() == Some("42501") => {}
+        let Ended::Server(error) = &ended else { return ended };
+        let sqlstate = server_error::sqlstate(error);
+        let (view, role) = (&self.task.view, &self.endpoint.resolved.target.user);
+        let column = &self.task.rules.tenant_column;
+        let (outcome, message, hint) = match (sqlstate.as_deref(), column) {
+            (Some("42501"), _) => (
+                RefreshOutcome::RefusedUnsafe,
+                format!("{role} may not read it, so its tenants cannot be counted"),
+                format!("GRANT SELECT ON {view} TO {role}"),
+            ),
+            (Some("42703"), Some(column)) => (
+                RefreshOutcome::RefusedUnfit,
+                format!("it has no column {column}, so its tenants cannot be counted"),
+                "mend its tenant_column in registry.toml".to_owned(),
+            ),
             _ => return ended,
-        }
-        let role = &self.endpoint.resolved.target.user;
-        Ended::As(
-            RefreshOutcome::RefusedUnsafe,
-            Some(RefreshError {
-                sqlstate: Some("42501".to_owned()),
-                message: format!("{role} may not read it, so its tenants cannot be counted"),
-                hint: Some(format!("GRANT SELECT ON {} TO {role}", self.task.view)),
-            }),
-        )
+        };
+        Ended::As(outcome, Some(RefreshError { sqlstate, message, hint: Some(hint) }))
     }
 }

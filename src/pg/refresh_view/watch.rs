@@ -53,10 +53,7 @@ impl Work<'_> {
             seen = self.watch(watching.as_mut(), true) => seen,
         };
         match seen {
-            Seen::Convoy => {
-                self.convoy = true;
-                Ok(refreshing.await?)
-            }
+            Seen::Convoy => Ok(refreshing.await?),
             Seen::Gone => Err(went_away()),
         }
     }
@@ -141,11 +138,14 @@ impl Work<'_> {
             });
             if let (true, Some(watching)) = (is_convoy, session.as_deref_mut()) {
                 let cancelling = statement::cancel_waiting(self.pid);
+                // Noted before: the refresh may end before the answer to this is here.
+                self.convoy.set(true);
                 let cancelled = watching.rows_within(cancelling, Duration::from_secs(3)).await;
                 // No row: it has its lock by now, and goes on.
                 if cancelled.is_ok_and(|rows| !rows.is_empty()) {
                     return Seen::Convoy;
                 }
+                self.convoy.set(false);
                 queued_since = None;
             }
         }

@@ -26,7 +26,9 @@ pub(in crate::pg) fn grant(role: &RoleName) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!(
         "GRANT USAGE ON SCHEMA driftgate TO {role}; \
          GRANT SELECT ON driftgate.versions TO {role}; \
-         GRANT SELECT, INSERT ON driftgate.refreshes TO {role}"
+         GRANT SELECT, INSERT ON driftgate.refreshes, driftgate.ticks, driftgate.task_runs \
+         TO {role}; \
+         GRANT UPDATE (ended_at, outcome, message) ON driftgate.ticks TO {role}"
     ))
 }
 
@@ -73,32 +75,22 @@ pub(in crate::pg) fn old_before(age: Duration) -> AssertSqlSafe<String> {
     AssertSqlSafe(format!("SELECT ({})::text AS old_before", ago(age)))
 }
 
-/// The rows that may go, of those before the instant `$1`: all but the last success of each
-/// view.
-macro_rules! may_go {
-    () => {
-        "r.finished_at < $1::timestamptz AND (r.outcome <> 'SUCCESS' OR EXISTS (\
-         SELECT FROM driftgate.refreshes n WHERE n.view_schema = r.view_schema \
-         AND n.view_name = r.view_name AND n.outcome = 'SUCCESS' \
-         AND (n.finished_at, n.id) > (r.finished_at, r.id)))"
-    };
-}
+/// The last success of each view, of those before the instant `$1`: they stay.
+pub(in crate::pg) const KEPT: &str = "SELECT id::text AS id FROM (\
+     SELECT DISTINCT ON (view_schema, view_name) id, finished_at FROM driftgate.refreshes \
+     WHERE outcome = 'SUCCESS' ORDER BY view_schema, view_name, finished_at DESC, id DESC\
+     ) last WHERE finished_at < $1::timestamptz";
 
-/// Counts the old rows: those that may go, and those that stay.
-pub(in crate::pg) const COUNT_OLD: &str = concat!(
-    "SELECT count(*) FILTER (WHERE ",
-    may_go!(),
-    ")::int8 AS may_go, count(*)::int8 AS old \
-     FROM driftgate.refreshes r WHERE r.finished_at < $1::timestamptz"
-);
+/// Counts the rows before the instant `$1`.
+pub(in crate::pg) const COUNT_OLD: &str = "SELECT count(*)::int8 AS old \
+     FROM driftgate.refreshes WHERE finished_at < $1::timestamptz";
 
-/// Removes at most `$2` old rows that may go, the oldest first.
-pub(in crate::pg) const REMOVE_OLD: &str = concat!(
-    "DELETE FROM driftgate.refreshes d WHERE d.id IN (\
-     SELECT r.id FROM driftgate.refreshes r WHERE ",
-    may_go!(),
-    " ORDER BY r.finished_at LIMIT $2)"
-);
+/// Removes at most `$3` rows before the instant `$1`, the oldest first, but for those with
+/// the ids `$2`.
+pub(in crate::pg) const REMOVE_OLD: &str = "DELETE FROM driftgate.refreshes WHERE id IN (\
+     SELECT r.id FROM driftgate.refreshes r WHERE r.finished_at < $1::timestamptz \
+     AND NOT EXISTS (SELECT FROM unnest($2::uuid[]) AS kept(id) WHERE kept.id = r.id) \
+     ORDER BY r.finished_at LIMIT $3)";
 
 fn failed_outcomes() -> String {
     FAILED.map(|outcome| literal(outcome.word())).join(", ")

@@ -6,7 +6,10 @@ use crate::ident::QualifiedName;
 use crate::migrations::Tool;
 
 /// Returns the query that reads the ledger of a tool; `None` for a tool without one.
-pub(in crate::pg) fn read_ledger(tool: Tool, table: &QualifiedName) -> Option<AssertSqlSafe<String>> {
+pub(in crate::pg) fn read_ledger(
+    tool: Tool,
+    table: &QualifiedName,
+) -> Option<AssertSqlSafe<String>> {
     Some(AssertSqlSafe(match tool {
         Tool::Sqlx => format!(
             "SELECT version, description, installed_on, success, checksum FROM {table} \

@@ -51,13 +51,21 @@ fn installed(row: &InstalledRow, page: &mut Page<'_>) -> io::Result<()> {
 
 fn pruned(row: &PrunedRow, page: &mut Page<'_>) -> io::Result<()> {
     let rows = count(row.rows, "row");
-    let age = wording::duration(Duration::from_secs(row.older_than_seconds));
+    let age = age(row.older_than_seconds);
     let done = if row.dry_run { "would be removed" } else { "removed" };
     let mut text = format!("{rows} {done}, older than {age}");
     if row.kept > 0 {
         text.push_str(&format!("; {} kept: the last success of a view", count(row.kept, "row")));
     }
     page.paragraph("", "  ", &text)
+}
+
+/// Returns an age as it is typed: in days where it is whole ones.
+fn age(seconds: u64) -> String {
+    match seconds {
+        days if days > 0 && days % 86_400 == 0 => count(days / 86_400, "day"),
+        _ => wording::duration(Duration::from_secs(seconds)),
+    }
 }
 
 fn count(number: u64, noun: &str) -> String {

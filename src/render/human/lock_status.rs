@@ -10,11 +10,11 @@ use owo_colors::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Page;
+use crate::lock_key::LockKey;
 use crate::lock_status::decode::key_at;
 use crate::lock_status::mode::LockMode;
 use crate::lock_status::release::{ReleaseOutcome, Signal};
 use crate::lock_status::{Lock, LockStatus, Owner, SessionState, Subject};
-use crate::lock_key::LockKey;
 use crate::report::lock_status::{LockRows, ReleaseRow};
 use crate::wording::{duration, plural, printable, wrapped};
 
@@ -290,7 +290,8 @@ fn identity(session: &SessionState, now: DateTime<Utc>) -> String {
     match &session.details {
         None => parts.push("state not shown to this role".to_owned()),
         Some(details) => {
-            let since = details.state_change.map(|since| (now - since).to_std().unwrap_or_default());
+            let since =
+                details.state_change.map(|since| (now - since).to_std().unwrap_or_default());
             parts.extend(details.state.as_ref().map(|state| match since {
                 Some(since) if since >= Duration::from_secs(1) => {
                     format!("{state} for {}", duration(since))
@@ -340,20 +341,15 @@ fn totals(
         let readers = readers.map(|readers| format!(" ({readers})")).unwrap_or_default();
         return page.paragraph("", "  ", &format!("{text}{readers}"));
     }
-    let keys: BTreeSet<_> = known
-        .iter()
-        .filter(|lock| lock.is_held_key())
-        .filter_map(|lock| lock.key_name())
-        .collect();
+    let keys: BTreeSet<_> =
+        known.iter().filter(|lock| lock.is_held_key()).filter_map(|lock| lock.key_name()).collect();
     let waiting = known.iter().filter(|lock| lock.wait.is_some()).count();
     let stranded = known
         .iter()
         .filter(|lock| lock.advice.as_ref().is_some_and(|advice| advice.stranded.is_some()))
         .count();
     let mut parts = vec![format!("{} held", plural(keys.len(), "key"))];
-    for (count, word) in
-        [(waiting, "waiting"), (stranded, "stranded"), (foreign, "foreign")]
-    {
+    for (count, word) in [(waiting, "waiting"), (stranded, "stranded"), (foreign, "foreign")] {
         if count > 0 {
             parts.push(format!("{count} {word}"));
         }

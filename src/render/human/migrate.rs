@@ -73,8 +73,15 @@ fn heads(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
 fn troubles(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
     if rows.heads.len() > 1 && rows.doubts.is_empty() {
         page.line("")?;
-        page.paragraph("", "", "There is more than one head: `alembic upgrade head` does nothing.")?;
-        page.line(&format!("Merge them: alembic merge -m \"merge heads\" {}", rows.heads.join(" ")))?;
+        page.paragraph(
+            "",
+            "",
+            "There is more than one head: `alembic upgrade head` does nothing.",
+        )?;
+        page.line(&format!(
+            "Merge them: alembic merge -m \"merge heads\" {}",
+            rows.heads.join(" ")
+        ))?;
     }
     for (what, sentences) in [("error", &rows.problems), ("undecided", &rows.doubts)] {
         for sentence in sentences {
@@ -151,7 +158,9 @@ const fn state(row: &MigrationRow, is_known: bool) -> &'static str {
 }
 
 fn shown(row: &MigrationRow) -> String {
-    row.file.clone().unwrap_or_else(|| format!("{} {}", row.id, row.description).trim_end().to_owned())
+    row.file
+        .clone()
+        .unwrap_or_else(|| format!("{} {}", row.id, row.description).trim_end().to_owned())
 }
 
 /// Returns a time of the report, RFC 3339 in UTC, without the fraction of its second.

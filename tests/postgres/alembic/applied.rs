@@ -26,7 +26,8 @@ fn a_new_database_is_brought_to_the_head() {
 
     let report = run(&["migrate", "up"]).json().exits(0).document();
     let rows = &report["data"]["migrations"];
-    let applied: Vec<_> = rows["applied"].as_array().expect("rows").iter().map(|row| &row["id"]).collect();
+    let applied: Vec<_> =
+        rows["applied"].as_array().expect("rows").iter().map(|row| &row["id"]).collect();
     assert_eq!(applied, [&json!("a1"), &json!("b2")]);
     assert_eq!((&rows["pending"], &rows["current"]), (&json!([]), &json!(["b2"])));
     assert_eq!(rows["run"]["command"], "alembic upgrade head");
@@ -79,7 +80,9 @@ fn the_rows_of_the_ledger_are_followed_to_what_they_stand_for() {
     let mut session = database.session();
     session.run("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)");
     let mut pending = |rows: &str| {
-        session.run(&format!("DELETE FROM alembic_version; INSERT INTO alembic_version VALUES {rows}"));
+        session.run(&format!(
+            "DELETE FROM alembic_version; INSERT INTO alembic_version VALUES {rows}"
+        ));
         let status = driftgate(["migrate", "status"]).project(&project).database(&database.url());
         let report = status.json().document();
         let pending = report["data"]["migrations"]["pending"].clone();
@@ -116,7 +119,10 @@ fn the_ledger_is_where_env_py_says() {
     };
     assert_eq!(status(&project, 1), "ok");
     let configure = |arguments: &str| format!("context.configure(c, {arguments})\n");
-    project.write("alembic/env.py", &configure("version_table='versions', version_table_schema='app'"));
+    project.write(
+        "alembic/env.py",
+        &configure("version_table='versions', version_table_schema='app'"),
+    );
     assert_eq!(status(&project, 0), "ok");
     // A role that may not read it is told what would let it.
     let url = database.url_as(&reader);
@@ -138,9 +144,9 @@ fn the_only_ledger_outside_the_search_path_is_read_and_told() {
     let report = status().json().exits(0).document();
     assert!(report["notes"].to_string().contains("app.alembic_version"), "{}", report["notes"]);
     // Of two nobody knows which one it is.
-    database.session().run(
-        "CREATE SCHEMA other; CREATE TABLE other.alembic_version (version_num varchar(32))",
-    );
+    database
+        .session()
+        .run("CREATE SCHEMA other; CREATE TABLE other.alembic_version (version_num varchar(32))");
     status().run().exits(3);
 }
 

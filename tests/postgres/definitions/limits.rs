@@ -79,7 +79,7 @@ fn without_a_definition_nothing_is_contacted_and_each_costs_a_few_round_trips() 
     let url = counting.url(&database);
     assert!(compare(&url, &[]).is_empty());
     assert_eq!(counting.count(), 0);
-    let mut cost = |many| {
+    let cost = |many| {
         let before = counting.count();
         compare(&url, &declared[..many]);
         counting.count() - before

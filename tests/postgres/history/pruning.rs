@@ -134,5 +134,5 @@ fn a_worker_may_not_remove_what_it_added() {
         .env("MIGRATION_DATABASE_URL", database.url())
         .run()
         .exits(0)
-        .shows("1 row removed, older than 1day; 1 row kept: the last success of a view");
+        .shows("1 row removed, older than 1 day; 1 row kept: the last success of a view");
 }

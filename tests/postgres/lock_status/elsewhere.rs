@@ -7,6 +7,7 @@ use ::driftgate::registry::LockScheme;
 
 use crate::support::cluster::{Cluster, Follower};
 use crate::support::driftgate;
+use crate::support::pgbouncer::{Pool, Pooling};
 use crate::support::round_trips::Counting;
 use crate::support::session::Session;
 
@@ -42,6 +43,20 @@ fn a_look_is_one_message_and_one_more_for_the_owners_of_locks() {
     // A tenant's key needs the tenants, on a connection of their own.
     let _tenants = scene.holding(&take(key(LockScheme::Int64, "public.mv", Some("acme"))));
     assert!(trips() > 4);
+}
+
+#[test]
+fn a_key_is_released_by_way_of_a_pool_of_transactions() {
+    let scene = Scene::new();
+    let pooler = Pool::of(Pooling::Transaction, 2).start();
+    let mut left = scene.holding(&take(key(LockScheme::Int64, "public.mv", None)));
+    scene
+        .command(["--release", "public.mv", "--yes", "--terminate"])
+        .database(&pooler.url(scene.database.name(), "postgres"))
+        .run()
+        .exits(0)
+        .shows("the key of public.mv is free");
+    assert!(left.try_run("SELECT 1").is_err(), "its session is over");
 }
 
 #[test]

@@ -22,9 +22,11 @@ fn every_scheme_is_decoded_whichever_is_in_use() {
     for (_, in_use) in LockScheme::ALL {
         scene.project = Project::new(&registry(in_use));
         for (word, scheme) in LockScheme::ALL {
-            for (view, tenant) in
-                [("public.mv", None), (r#"rpt."Weird Name""#, Some("acme")), ("public.mv", Some(UUID))]
-            {
+            for (view, tenant) in [
+                ("public.mv", None),
+                (r#"rpt."Weird Name""#, Some("acme")),
+                ("public.mv", Some(UUID)),
+            ] {
                 let key = key(scheme, view, tenant);
                 let mut holding = scene.holding(&take(key));
                 let report = scene.look();
@@ -80,7 +82,10 @@ fn foreign_keys_come_last_with_their_numbers() {
         ]
     );
     for row in &rows(&report)[1..] {
-        assert_eq!((&row["known"], &row["view"], &row["scheme"]), (&json!(false), &Value::Null, &Value::Null));
+        assert_eq!(
+            (&row["known"], &row["view"], &row["scheme"]),
+            (&json!(false), &Value::Null, &Value::Null)
+        );
     }
     let shown = scene.command([]).run().exits(0);
     shown.shows("4 foreign advisory locks").shows("(-5, -7)");
@@ -117,10 +122,10 @@ fn without_a_registry_every_key_is_foreign_and_views_have_their_names() {
 #[test]
 fn a_lock_name_stands_in_for_the_view() {
     let mut scene = Scene::new();
-    scene.project = Project::new(&REGISTRY.replace(
-        "name = \"public.mv\"",
-        "name = \"public.mv\"\n    lock_name = \"legacy\"",
-    ));
+    scene.project = Project::new(
+        &REGISTRY
+            .replace("name = \"public.mv\"", "name = \"public.mv\"\n    lock_name = \"legacy\""),
+    );
     let _holding = scene.holding(&take(key(LockScheme::Int32, "public.legacy", None)));
     assert_eq!(rows(&scene.look())[0]["view"], "public.mv");
 }

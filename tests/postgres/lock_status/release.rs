@@ -21,8 +21,7 @@ fn mv() -> LockKey {
 fn at_work(scene: &Scene, key: LockKey) -> (String, impl FnOnce() -> Result<(), String>) {
     let mut session = scene.database.session();
     let pid = session.pid();
-    let working =
-        session.run_aside(&format!("BEGIN; SELECT {}; SELECT pg_sleep(600)", take(key)));
+    let working = session.run_aside(&format!("BEGIN; SELECT {}; SELECT pg_sleep(600)", take(key)));
     let mut looking = scene.database.session();
     crate::support::poll::until("a holder at work", || {
         let query = format!(
@@ -69,7 +68,10 @@ fn an_idle_session_is_ended_and_not_cancelled() {
     let report = scene.command(["--release", "public.mv", "--yes", "--terminate"]).json().exits(0);
     let release = &report.document()["data"]["release"];
     assert_eq!(release["outcome"], "free");
-    assert_eq!((&release["signal"], &release["held_by"]), (&"terminate".into(), &serde_json::json!([])));
+    assert_eq!(
+        (&release["signal"], &release["held_by"]),
+        (&"terminate".into(), &serde_json::json!([]))
+    );
     assert!(left.try_run("SELECT 1").is_err(), "its session is over");
 }
 
@@ -79,7 +81,11 @@ fn a_transaction_that_is_idle_is_not_moved_by_a_cancel() {
     let _left = scene.holding(&take(mv()));
     scene.command(["--release", "public.mv", "--yes"]).run().exits(4).says("idle in transaction");
     scene.command(["--release", "public.mv", "--yes", "--terminate"]).run().exits(0);
-    scene.command(["--release", "public.mv", "--yes", "--terminate"]).run().exits(0).shows("Nobody");
+    scene
+        .command(["--release", "public.mv", "--yes", "--terminate"])
+        .run()
+        .exits(0)
+        .shows("Nobody");
 }
 
 #[test]

@@ -49,8 +49,7 @@ fn a_role_that_may_not_signal_is_told_which_right_it_lacks() {
     let mut scene = Scene::new();
     let role = scene.database.role("onlooker");
     let worker = scene.database.role("worker");
-    let mut holding =
-        crate::support::session::Session::connect(&scene.database.url_as(&worker));
+    let mut holding = crate::support::session::Session::connect(&scene.database.url_as(&worker));
     let take = take(key(LockScheme::Int64, "public.mv", None));
     holding.run(&format!("BEGIN; SELECT {take}"));
     let pid = holding.pid();

@@ -9,8 +9,8 @@ use rustix::process::Signal;
 use ::driftgate::registry::LockScheme;
 
 use super::{Scene, key, take};
-use crate::support::poll::DEADLINE;
 use crate::support::driftgate;
+use crate::support::poll::DEADLINE;
 
 #[test]
 fn every_round_is_a_block_and_a_signal_ends_it() {

@@ -32,9 +32,11 @@ fn the_age_is_that_of_the_rows() {
 #[test]
 fn stale_is_what_the_registry_declares_and_always_where_it_declares_nothing() {
     let scene = Scene::new(
-        &format!("{SALES}{MV}
+        &format!(
+            "{SALES}{MV}
                   CREATE MATERIALIZED VIEW public.other AS SELECT 1 AS id;
-                  CREATE UNIQUE INDEX ON public.other (id);"),
+                  CREATE UNIQUE INDEX ON public.other (id);"
+        ),
         &format!("{MV_ENTRY}\nmax_staleness = '1h'\n[[matview]]\nname = 'public.other'"),
     )
     .with_history();
@@ -48,9 +50,11 @@ fn stale_is_what_the_registry_declares_and_always_where_it_declares_nothing() {
 #[test]
 fn what_reads_a_fresh_view_is_refreshed() {
     let scene = Scene::new(
-        &format!("{SALES}{MV}
+        &format!(
+            "{SALES}{MV}
                   CREATE MATERIALIZED VIEW public.above AS SELECT tenant_id, day FROM public.mv;
-                  CREATE UNIQUE INDEX ON public.above (tenant_id, day);"),
+                  CREATE UNIQUE INDEX ON public.above (tenant_id, day);"
+        ),
         &format!("{MV_ENTRY}\n[[matview]]\nname = 'public.above'"),
     )
     .with_history();
@@ -101,14 +105,38 @@ fn without_a_history_nothing_is_skipped_and_that_is_said() {
     }
 }
 
-#[test]
-fn a_history_that_may_not_be_read_is_none() {
+/// A scene with a role that owns the view, and what it is called.
+fn with_worker() -> (Scene, String) {
     let mut scene = Scene::of_sales().with_history();
     let worker = scene.database.role("worker");
     scene.run(&format!(
         "GRANT CREATE, USAGE ON SCHEMA public TO {worker}; GRANT SELECT ON public.sales TO {worker};
          ALTER MATERIALIZED VIEW public.mv OWNER TO {worker}"
     ));
+    (scene, worker)
+}
+
+#[test]
+fn a_history_that_takes_no_rows_of_this_role_is_read_and_that_is_said() {
+    let (scene, worker) = with_worker();
+    scene.refreshes(["--all"], 0);
+    scene.run(&format!(
+        "GRANT USAGE ON SCHEMA driftgate TO {worker};
+         GRANT SELECT ON ALL TABLES IN SCHEMA driftgate TO {worker}"
+    ));
+    let url = scene.database.url_as(&worker);
+    for (age, outcome_) in [("1h", "SKIPPED_FRESH"), ("1ms", "SUCCESS")] {
+        let run = scene.refresh(["--all", "--if-older-than", age]).database(&url).json();
+        let report = run.exits(0).document();
+        assert_eq!(outcome(&report), outcome_);
+        assert!(report.to_string().contains("will not be on record"), "{report:#}");
+    }
+    assert_eq!(scene.on_record(), ["mv SUCCESS"]);
+}
+
+#[test]
+fn a_history_that_may_not_be_read_is_none() {
+    let (scene, worker) = with_worker();
     let url = scene.database.url_as(&worker);
     for _ in 0..2 {
         let run = scene.refresh(["--all", "--if-older-than", "1h"]).database(&url).json();

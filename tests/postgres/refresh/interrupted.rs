@@ -132,6 +132,30 @@ fn a_signal_on_a_page_for_readers_shows_what_was_done() {
     drop(gate);
 }
 
+#[test]
+fn a_second_signal_ends_it_at_once_and_leaves_nothing() {
+    let scene = Scene::with_gate();
+    let before = look(&scene);
+    let (gate, running) = scene.start_at_gate(["--all"]);
+    running.signal(Signal::INT);
+    running.signal(Signal::INT);
+    let report = running.wait_within(SOON).exits(130).document();
+    assert_eq!(report["exit_code"], 130);
+    scene.until_gone();
+    drop(gate);
+    assert_eq!(look(&scene), before);
+    scene.assert_nothing_is_left();
+}
+
+#[test]
+fn a_hangup_ends_it_as_a_termination_does() {
+    let scene = Scene::with_gate();
+    let (gate, running) = scene.start_at_gate(["--all"]);
+    assert_eq!(outcome(&interrupt(running, Signal::HUP, 143)), "CANCELLED");
+    drop(gate);
+    scene.assert_nothing_is_left();
+}
+
 /// Starts a refresh that was committed and now waits to ANALYZE, behind another session.
 fn start_that_waits_to_analyze(scene: &Scene) -> (Running, Session) {
     let (gate, running) = scene.start_at_gate(["--all", "--analyze"]);

@@ -183,7 +183,8 @@ fn an_analyze_that_fails_is_told_and_the_refresh_stays() {
     let running = command.args(["--format", "json"]).start();
     scene.until_at_gate(1);
     // It gets its lock when the refresh has committed, and keeps it from being analyzed.
-    let next = scene.session().run_aside("BEGIN; REFRESH MATERIALIZED VIEW CONCURRENTLY public.one");
+    let next =
+        scene.session().run_aside("BEGIN; REFRESH MATERIALIZED VIEW CONCURRENTLY public.one");
     scene.until_locked_out("public.one");
     drop(gate);
     let report = running.wait().exits(0).document();

@@ -39,7 +39,6 @@ fn assert_tells_nothing(make: &str, spoil: &str, code: &str) {
     assert_eq!(scene.on_record(), [format!("mv FAILED {code}"), format!("mv FAILED {code}")]);
     for words in words {
         assert!(!words.contains(SECRET), "{words}");
-        assert!(!words.contains("4111"), "{words}");
     }
     assert_eq!(scene.rows("public.mv"), before);
 }

@@ -62,7 +62,10 @@ fn a_limit_on_the_whole_transaction_is_told_as_one() {
         return;
     }
     let before = look(&scene);
-    scene.run(&format!("ALTER DATABASE {} SET transaction_timeout = '700ms'", scene.database.name()));
+    scene.run(&format!(
+        "ALTER DATABASE {} SET transaction_timeout = '700ms'",
+        scene.database.name()
+    ));
     let gate = scene.close_gate();
     let report = scene.refreshes(["--all"], 1);
     assert_eq!(outcome(&report), "TIMED_OUT");

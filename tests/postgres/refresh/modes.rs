@@ -75,7 +75,11 @@ fn a_concurrent_refresh_needs_no_reader_to_go_away_and_a_plain_one_does() {
     let mut reading = scene.session();
     reading.run("BEGIN; SELECT count(*) FROM public.mv");
     assert_eq!(outcome(&scene.refreshes(["--all"], 0)), "SUCCESS");
-    scene.project.change("registry.toml", "name = 'public.mv'", "name = 'public.mv'\nrefresh = 'plain'");
+    scene.project.change(
+        "registry.toml",
+        "name = 'public.mv'",
+        "name = 'public.mv'\nrefresh = 'plain'",
+    );
     let waiting = scene.command(["refresh", "--all", "--lock-timeout", "200ms"]);
     let report = waiting.json().exits(4).document();
     assert_eq!((outcome(&report), &only(&report)["mode"]), ("LOCK_TIMEOUT", &json!("plain")));
@@ -91,7 +95,11 @@ fn a_plain_refresh_replaces_the_relation_and_a_concurrent_one_does_not() {
     let before = file();
     scene.refreshes(["--all"], 0);
     assert_eq!(file(), before);
-    scene.project.change("registry.toml", "name = 'public.mv'", "name = 'public.mv'\nrefresh = 'plain'");
+    scene.project.change(
+        "registry.toml",
+        "name = 'public.mv'",
+        "name = 'public.mv'\nrefresh = 'plain'",
+    );
     assert_eq!(only(&scene.refreshes(["--all"], 0))["mode"], "plain");
     assert_ne!(file(), before);
 }

@@ -2,11 +2,12 @@
 //! against rows of anybody else.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::scene::{Scene, message, only, outcome, outcomes, results};
-use crate::support::poll::until;
+use crate::support::poll::within;
 
 /// The views of each tenant, by the name in its schema.
 const VIEWS: [&str; 5] = ["mv_a", "mv_b", "mv_c", "mv_d", "mv_e"];
@@ -75,10 +76,7 @@ fn a_tenants_five_views_are_refreshed_alone() {
     scene.run("UPDATE public.sales SET cents = 2");
     let before = versions(&scene);
     let report = scene.refreshes(["--tenant", "t2"], 0);
-    assert_eq!(
-        outcomes(&report),
-        VIEWS.map(|view| format!("tenant_s2.{view} SUCCESS"))
-    );
+    assert_eq!(outcomes(&report), VIEWS.map(|view| format!("tenant_s2.{view} SUCCESS")));
     assert_eq!(refreshed(&before, &versions(&scene)), ["tenant_s2"]);
     for result in results(&report) {
         assert_eq!(result["tenant"], "t2");
@@ -307,7 +305,9 @@ fn names_that_a_tenant_chose_are_quoted() {
              CREATE MATERIALIZED VIEW {quoted}.mv AS SELECT 'o''brien \\ co'::text AS tenant_id;
              CREATE UNIQUE INDEX ON {quoted}.mv (tenant_id)"
         ),
-        &format!("{TENANCY}\n[[matview]]\nname = 'tenant_{{slug}}.mv'\ntenant_column = 'tenant_id'"),
+        &format!(
+            "{TENANCY}\n[[matview]]\nname = 'tenant_{{slug}}.mv'\ntenant_column = 'tenant_id'"
+        ),
     )
     .with_history();
     let report = scene.refreshes(["--tenant", "o'brien \\ co"], 0);
@@ -329,20 +329,31 @@ fn a_thousand_tenants_take_a_handful_of_connections() {
              CREATE UNIQUE INDEX ON tenant_s%1$s.mv (tenant_id)', n);
          END LOOP; END$$"
     );
-    // Server processes that are made and gone between two looks are counted as well.
     let scene = Scene::new(
         &sql,
-        &format!("{TENANCY}\n[[matview]]\nname = 'tenant_{{slug}}.mv'\ntenant_column = 'tenant_id'"),
+        &format!(
+            "{TENANCY}\n[[matview]]\nname = 'tenant_{{slug}}.mv'\ntenant_column = 'tenant_id'"
+        ),
     );
-    let mut running = scene.refresh(["--all-tenants", "--jobs", "4", "--format", "json"]).start();
+    // To a file: nobody reads a pipe while it runs.
+    let told = scene.project.path().join("report.json");
+    let command = scene.refresh(["--all-tenants", "--jobs", "4", "--format", "json", "--quiet"]);
+    let file = std::fs::File::create(&told).expect("the file can be made");
+    let mut running = command.stdout(file).start();
     let (mut most, mut pids) = (0, BTreeSet::new());
-    until("the end of the run", || {
-        let sessions = scene.database.sessions_of_the_program();
+    let mut watching = scene.session();
+    within(Duration::from_secs(120), "at the end of the run", || {
+        let sessions = watching.column(
+            "SELECT pid FROM pg_stat_activity
+              WHERE datname = current_database() AND application_name LIKE 'driftgate%'",
+        );
         most = most.max(sessions.len());
         pids.extend(sessions);
         running.has_ended().then_some(())
     });
-    let report = running.wait().exits(0).document();
+    running.wait().exits(0);
+    let report = std::fs::read_to_string(&told).expect("it was written");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
     assert_eq!(results(&report).len(), many);
     assert!(results(&report).iter().all(|result| result["outcome"] == "SUCCESS"));
     assert!((1..=8).contains(&most), "{most} connections at once");

@@ -17,7 +17,8 @@ fn entry(name: &str) -> String {
     format!("[[matview]]\nname = 'public.{name}'\n")
 }
 
-const BASE: &str = "CREATE TABLE public.base (id int, n int); INSERT INTO public.base VALUES (1, 1);";
+const BASE: &str =
+    "CREATE TABLE public.base (id int, n int); INSERT INTO public.base VALUES (1, 1);";
 
 /// Returns the error of a view's result.
 fn error<'r>(report: &'r Value, view: &str) -> &'r Value {

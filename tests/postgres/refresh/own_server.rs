@@ -80,9 +80,8 @@ fn a_standby_of_an_own_server_is_looked_at_and_never_refreshed() {
     });
     let mut session = Session::connect(standby.url());
     assert_eq!(session.value("SELECT pg_is_in_recovery()"), "t");
-    let on_standby = |arguments: &[&str]| {
-        driftgate(arguments).project(&project).database(standby.url())
-    };
+    let on_standby =
+        |arguments: &[&str]| driftgate(arguments).project(&project).database(standby.url());
     for arguments in [
         &["refresh", "--all"][..],
         &["refresh", "public.mv", "--coalesce", "--wait", "1s"],

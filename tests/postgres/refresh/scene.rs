@@ -213,9 +213,7 @@ pub(super) fn outcomes(report: &Value) -> Vec<String> {
 /// Returns the results of a report.
 #[track_caller]
 pub(super) fn results(report: &Value) -> &[Value] {
-    report["data"]["refreshes"]
-        .as_array()
-        .unwrap_or_else(|| panic!("no refreshes in {report:#}"))
+    report["data"]["refreshes"].as_array().unwrap_or_else(|| panic!("no refreshes in {report:#}"))
 }
 
 /// Returns the only result of a report.

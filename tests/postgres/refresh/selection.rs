@@ -34,7 +34,10 @@ fn a_class_means_its_views_and_classes_and_names_add_up() {
     let scene = classes();
     let refreshed = |arguments: &[&str]| {
         let run = scene.refresh([]).args(arguments).json().exits(0);
-        outcomes(&run.document()).iter().map(|word| word.replace(" SUCCESS", "")).collect::<Vec<_>>()
+        outcomes(&run.document())
+            .iter()
+            .map(|word| word.replace(" SUCCESS", ""))
+            .collect::<Vec<_>>()
     };
     assert_eq!(refreshed(&["--class", "hourly"]), ["public.one"]);
     assert_eq!(
@@ -93,7 +96,8 @@ fn without_a_registry_nothing_is_refreshed() {
 fn a_tenants_query_that_fails_or_is_empty_is_undecided_and_refreshes_nothing() {
     let scene = Scene::of_sales();
     let before = scene.xmin("public.mv");
-    for query in ["SELECT id FROM public.nobody", "SELECT 1 AS id WHERE false", "SELECT 1/0 AS id"] {
+    for query in ["SELECT id FROM public.nobody", "SELECT 1 AS id WHERE false", "SELECT 1/0 AS id"]
+    {
         let registry = format!("version = 1\n[tenancy]\ntenants = '{query}'\n{MV_ENTRY}\n");
         scene.project.write("registry.toml", &registry);
         scene.refresh(["--all", "--all-tenants"]).run().exits(3);
@@ -107,9 +111,7 @@ fn a_tenants_query_that_fails_or_is_empty_is_undecided_and_refreshes_nothing() {
 fn a_tenant_that_the_query_does_not_list_is_a_usage_error() {
     let scene = Scene::new(
         &format!("{SALES}{MV}"),
-        &format!(
-            "[tenancy]\ntenants = 'SELECT DISTINCT tenant_id FROM public.sales'\n{MV_ENTRY}"
-        ),
+        &format!("[tenancy]\ntenants = 'SELECT DISTINCT tenant_id FROM public.sales'\n{MV_ENTRY}"),
     );
     let before = scene.xmin("public.mv");
     scene.refresh(["--all", "--tenant", "z"]).run().exits(2).says("lists no tenant z");

@@ -125,7 +125,8 @@ fn names_that_need_quoting_are_refreshed() {
         "\"--\"",
     ];
     let mut sql = format!("{SALES} CREATE SCHEMA \"Odd Ones\";");
-    let mut entries = format!("[database]\nschemas = ['*']\n{}", MV_ENTRY.replace("public.mv", "public.plain"));
+    let mut entries =
+        format!("[database]\nschemas = ['*']\n{}", MV_ENTRY.replace("public.mv", "public.plain"));
     sql += "CREATE MATERIALIZED VIEW public.plain AS SELECT tenant_id, day FROM public.sales;
             CREATE UNIQUE INDEX ON public.plain (tenant_id, day);";
     for name in names {

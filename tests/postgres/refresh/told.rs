@@ -83,9 +83,16 @@ fn history_and_result_agree() {
              FROM driftgate.refreshes) r",
     );
     let row: Value = serde_json::from_str(&row).expect("JSON");
-    for field in
-        ["view", "outcome", "mode", "rows_before", "rows_after", "tenants_before", "tenants_after", "tenant"]
-    {
+    for field in [
+        "view",
+        "outcome",
+        "mode",
+        "rows_before",
+        "rows_after",
+        "tenants_before",
+        "tenants_after",
+        "tenant",
+    ] {
         assert_eq!(row[field], result[field], "{field}");
     }
     assert_eq!(row["lock_key"], result["lock"]["key"]);
@@ -121,8 +128,10 @@ fn a_plan_changes_nothing_and_tells_order_keys_and_limits() {
     let steps = plan["steps"].as_array().expect("steps");
     assert_eq!(steps.len(), 5);
     assert_eq!(steps[0]["view"], "public.mv_allocation_summary");
-    assert_eq!((&steps[1]["view"], &steps[1]["after"]),
-               (&json!("public.mv_channel_performance"), &json!([1])));
+    assert_eq!(
+        (&steps[1]["view"], &steps[1]["after"]),
+        (&json!("public.mv_channel_performance"), &json!([1]))
+    );
     for step in steps {
         assert_eq!(step["mode"], "concurrently");
         assert_eq!(step["class"], "clear");
@@ -138,7 +147,11 @@ fn a_plan_changes_nothing_and_tells_order_keys_and_limits() {
 #[test]
 fn a_plan_tells_what_would_stand_in_the_way() {
     let scene = Scene::of_sales();
-    scene.project.change("registry.toml", "name = 'public.mv'", "name = 'public.mv'\nrefresh = 'plain'");
+    scene.project.change(
+        "registry.toml",
+        "name = 'public.mv'",
+        "name = 'public.mv'\nrefresh = 'plain'",
+    );
     let (mut reading, mut holding) = (scene.session(), scene.session());
     reading.run("BEGIN; SELECT count(*) FROM public.mv");
     let key = &scene.refreshes(["--all", "--dry-run"], 0)["data"]["plan"]["steps"][0]["locks"][0];
@@ -148,8 +161,10 @@ fn a_plan_tells_what_would_stand_in_the_way() {
     assert_eq!(step["blocks_readers"], true);
     let hindrances = step["hindrances"].to_string();
     assert!(hindrances.contains(&format!("held by process {}", holding.pid())), "{hindrances}");
-    assert!(hindrances.contains(&format!("process {}, is in a transaction", reading.pid())),
-            "{hindrances}");
+    assert!(
+        hindrances.contains(&format!("process {}, is in a transaction", reading.pid())),
+        "{hindrances}"
+    );
     let run = scene.refresh(["--all", "--dry-run"]).run().exits(0);
     run.shows("Nothing was refreshed").shows("readers wait while it runs");
 }

@@ -106,11 +106,9 @@ fn a_view_whose_query_asks_for_the_tenant_is_refused_and_keeps_every_row() {
 fn declaring_less_about_it_does_not_make_it_safe() {
     for scene in [filtered(), by_setting()] {
         let before = scene.rows("public.mv");
-        for declared in [
-            "",
-            "tenant_column = 'tenant_id'\ntenants_may_vanish = true",
-            "refresh = 'plain'",
-        ] {
+        for declared in
+            ["", "tenant_column = 'tenant_id'\ntenants_may_vanish = true", "refresh = 'plain'"]
+        {
             scene.project.write("registry.toml", &format!("version = 1\n{}", entry(declared)));
             let report = scene.refreshes(["--all"], 1);
             assert_eq!(outcome(&report), "REFUSED_UNSAFE", "{declared}");

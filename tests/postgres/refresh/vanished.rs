@@ -111,6 +111,16 @@ fn without_a_tenant_column_there_is_nothing_to_count_by() {
 }
 
 #[test]
+fn a_tenant_column_that_is_not_there_is_refused_and_named() {
+    let scene = opaque("tenant_column = 'tenant'");
+    let before = (scene.rows("public.mv"), scene.xmin("public.mv"));
+    let report = scene.refreshes(["--all"], 1);
+    assert_eq!(outcome(&report), "REFUSED_UNFIT");
+    assert!(message(&report).contains("no column tenant,"), "{report:#}");
+    assert_eq!((scene.rows("public.mv"), scene.xmin("public.mv")), before);
+}
+
+#[test]
 fn a_clear_view_whose_tenant_left_is_refreshed_and_told_of_where_it_is_counted() {
     let scene = Scene::of_sales();
     scene.run("DELETE FROM public.sales WHERE tenant_id = 'b'");

@@ -16,7 +16,7 @@ fn in_sync() {
 
 5 views: 5 in registry and database, 0 in one of them
 
-EG-3 pass      the live views are those of the registry, as declared: 8 checks,
+EG-3 pass      the live views are those of the registry, as declared: 9 checks,
                nothing found
 
 pass: 0 errors, 0 warnings (exit 0)

@@ -21,7 +21,7 @@ pending   0
 unknown   0
 changed   0
 
-EG-1 pass      the database is at the one head of its migrations: 5 checks,
+EG-1 pass      the database is at the one head of its migrations: 8 checks,
                nothing found
 
 pass: 0 errors, 0 warnings (exit 0)
@@ -159,6 +159,139 @@ error: could not apply migrations/0002_two.sql
   cause: column "nope" does not exist (42703)
   cause: at migrations/0002_two.sql:2
   hint: it was rolled back; what was applied before it stays
+
+"#]]
+    );
+}
+
+/// Makes a project with revisions of Alembic: an id and what it follows.
+fn with_revisions(revisions: &[(&str, &str)]) -> Project {
+    let project = Project::new("version = 1\n\n[migrations]\nkind = \"alembic\"\n");
+    project.write("alembic.ini", "[alembic]\nscript_location = %(here)s/alembic\n");
+    for (id, follows) in revisions {
+        let text = format!(
+            "\"\"\"what {id} does for the views of revenue\"\"\"\n\nrevision: str = '{id}'\n\
+             down_revision = {follows}\n"
+        );
+        project.write(&format!("alembic/versions/{id}.py"), &text);
+    }
+    project
+}
+
+#[test]
+fn revisions_in_two_branches() {
+    let database = TestDatabase::empty();
+    database.session().run(
+        "CREATE TABLE alembic_version (version_num varchar(32));
+         INSERT INTO alembic_version VALUES ('ae1027a6acf0')",
+    );
+    let project = with_revisions(&[
+        ("ae1027a6acf0", "None"),
+        ("bf20c1e77a3d", "'ae1027a6acf0'"),
+        ("c3d41f09be52", "'ae1027a6acf0'"),
+    ]);
+    let run = |command: &str, code: i32| {
+        let run = driftgate(["migrate", command]).project(&project).database(&database.url());
+        let run = run.run().exits(code);
+        assert_is_for_a_reader(&run.stdout);
+        redacted(&run, &database)
+    };
+    assert_data_eq!(
+        run("heads", 1),
+        str![[r#"
+registry registry.toml
+
+bf20c1e77a3d (head)
+c3d41f09be52 (head)
+
+There is more than one head: `alembic upgrade head` does nothing.
+Merge them: alembic merge -m "merge heads" bf20c1e77a3d c3d41f09be52
+
+"#]]
+    );
+    assert_data_eq!(
+        run("status", 1),
+        str![[r#"
+[URL] as postgres (PostgreSQL [VERSION]), registry registry.toml note: the ledger of Alembic keeps no checksums: whether a migration was edited after it had been applied is not known
+
+head      bf20c1e77a3d, c3d41f09be52
+current   ae1027a6acf0
+ledger    ok
+pending   2
+unknown   0
+changed   ?
+
+error [migration-heads] alembic/versions/bf20c1e77a3d.py
+  the revisions have 2 heads: bf20c1e77a3d, c3d41f09be52
+  at alembic/versions/bf20c1e77a3d.py:3
+  remedy: merge them: alembic merge -m "merge heads" bf20c1e77a3d c3d41f09be52
+
+error [migration-pending] alembic/versions/bf20c1e77a3d.py
+  alembic/versions/bf20c1e77a3d.py was not applied to this database
+  at alembic/versions/bf20c1e77a3d.py:3
+  remedy: deploy it
+    $ driftgate migrate up
+
+error [migration-pending] alembic/versions/c3d41f09be52.py
+  alembic/versions/c3d41f09be52.py was not applied to this database
+  at alembic/versions/c3d41f09be52.py:3
+  remedy: deploy it
+    $ driftgate migrate up
+
+EG-1 fail      3 errors; wanted: the database is at the one head of its
+               migrations
+
+fail: 3 errors, 0 warnings (exit 1)
+
+"#]]
+    );
+    assert_data_eq!(
+        run("history", 0),
+        str![[r#"
+[URL] as postgres (PostgreSQL [VERSION]), registry registry.toml note: the ledger of Alembic keeps no checksums: whether a migration was edited after it had been applied is not known
+
+applied  <base> -> ae1027a6acf0 (branchpoint), what ae1027a6acf0 does for the
+           views of revenue
+pending  ae1027a6acf0 -> c3d41f09be52 (head), what c3d41f09be52 does for the
+           views of revenue
+pending  ae1027a6acf0 -> bf20c1e77a3d (head), what bf20c1e77a3d does for the
+           views of revenue
+
+There is more than one head: `alembic upgrade head` does nothing.
+Merge them: alembic merge -m "merge heads" bf20c1e77a3d c3d41f09be52
+
+"#]]
+    );
+}
+
+#[test]
+fn a_command_that_fails() {
+    let database = TestDatabase::empty();
+    let project = Project::new(
+        "version = 1\n\n[migrations]\nkind = \"command\"\n\
+         command = [\"/bin/sh\", \"migrate.sh\"]\n",
+    );
+    project.write("migrate.sh", "echo connecting\necho no such table >&2\nexit 4\n");
+    let run = driftgate(["migrate", "up"]).project(&project).database(&database.url()).run();
+    let run = run.exits(1);
+    assert_is_for_a_reader(&run.stdout);
+    assert_data_eq!(
+        &run.stderr,
+        str![[r#"
+error: `/bin/sh migrate.sh` ended with exit code 4
+  cause: connecting
+  cause: no such table
+  hint: what it did before it failed is for it to know: see what is there
+
+"#]]
+    );
+    assert_data_eq!(
+        redacted(&run, &database),
+        str![[r#"
+[URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
+
+`/bin/sh migrate.sh` ran for [..].
+What it applied is known to it alone: it has no ledger to read.
 
 "#]]
     );

@@ -9,7 +9,7 @@ use crate::support::{Project, TestDatabase};
 #[test]
 fn that_passes() {
     let (database, project) = (TestDatabase::reference(), Project::reference());
-    refresh_all(&database, &project);
+    refresh_all(&database.url(), &project);
     assert_transcript_of(
         (&database, &project),
         &["preflight"],
