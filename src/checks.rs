@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use crate::definitions::ComparedViews;
 use crate::drift::Comparison;
 use crate::finding::{Evidence, Finding, Location, Severity, Subject, Unjudged};
+use crate::fresh::FreshInventory;
 use crate::gate::GateId;
 use crate::grants::Grants;
 use crate::history::{History, Records};
@@ -18,6 +19,11 @@ use crate::snapshot::Snapshot;
 mod concurrent_unfit;
 mod definition_drift;
 mod dependency_drift;
+mod deployment;
+mod fresh_build_failed;
+mod fresh_definition_drift;
+mod fresh_key_drift;
+mod fresh_owner_drift;
 mod lock_key_collision;
 mod lock_not_exclusive;
 mod migration_changed;
@@ -50,9 +56,14 @@ mod tenant_read_unfiltered;
 mod tenant_rows_lost;
 mod tenant_rows_uncertain;
 mod unique_key_drift;
+mod view_altered;
+mod view_made_by_hand;
 mod view_missing;
 mod view_never_refreshed;
+mod view_not_created;
+mod view_not_in_migrations;
 mod view_outside_schemas;
+mod view_retired;
 mod view_stale;
 mod view_unpopulated;
 mod view_unregistered;
@@ -69,6 +80,10 @@ pub enum Source {
     Snapshot,
     /// The project's migrations and the ledger.
     Migrations,
+    /// A new database, as far as the migrations got.
+    NewDatabase,
+    /// The materialized views of a new database that all migrations have built.
+    NewViews,
     /// The registry against the rights.
     Grants,
     /// The refreshes on record.
@@ -106,14 +121,23 @@ pub static CHECKS: &[Check] = &[
     migration_unknown::CHECK,
     migration_changed::CHECK,
     migration_failed::CHECK,
+    fresh_build_failed::CHECK,
+    view_not_in_migrations::CHECK,
+    view_not_created::CHECK,
+    view_retired::CHECK,
+    fresh_definition_drift::CHECK,
+    fresh_owner_drift::CHECK,
+    fresh_key_drift::CHECK,
     view_missing::CHECK,
     view_unregistered::CHECK,
+    view_made_by_hand::CHECK,
     view_unpopulated::CHECK,
     definition_drift::CHECK,
     owner_drift::CHECK,
     unique_key_drift::CHECK,
     concurrent_unfit::CHECK,
     dependency_drift::CHECK,
+    view_altered::CHECK,
     view_outside_schemas::CHECK,
     role_missing::CHECK,
     refresh_denied::CHECK,
@@ -149,8 +173,15 @@ pub struct Facts<'a> {
     pub registry: &'a Registry,
     /// The materialized views of the database.
     pub snapshot: Result<&'a Snapshot, String>,
-    /// The registry against the snapshot, where there is one.
+    /// The registry against the snapshot and against a new database, as far as they were
+    /// looked at; `None` where neither was.
     pub comparison: Option<Comparison<'a>>,
+    /// A new database, as far as the migrations got.
+    pub fresh: Result<&'a FreshInventory, String>,
+    /// The views of a new database that all migrations have built.
+    new_views: Result<&'a Snapshot, String>,
+    /// Who holds the lock on migrating, in words; `None`: nobody was seen to.
+    pub deploying: Option<String>,
     /// The migrations and the ledger.
     pub migrations: Result<&'a MigrationState, String>,
     /// The registry against the rights.
@@ -176,8 +207,11 @@ impl<'a> Facts<'a> {
         snapshot: Result<&'a Snapshot, String>,
         migrations: Result<&'a MigrationState, String>,
     ) -> Self {
-        let comparison =
-            snapshot.as_ref().ok().map(|snapshot| crate::drift::compare(registry, snapshot));
+        let comparison = snapshot
+            .as_ref()
+            .ok()
+            .map(|snapshot| crate::drift::compare(registry, Some(snapshot), None));
+        let not_built = || "no new database was built by the migrations".to_owned();
         let read_at = snapshot.as_ref().ok().map(|snapshot| snapshot.server.read_at);
         let grants = Err("the rights were not looked at".to_owned());
         let not_filled_in = Vec::new();
@@ -186,6 +220,9 @@ impl<'a> Facts<'a> {
             registry,
             snapshot,
             comparison,
+            fresh: Err(not_built()),
+            new_views: Err(not_built()),
+            deploying: None,
             migrations,
             grants,
             history,
@@ -201,6 +238,23 @@ impl<'a> Facts<'a> {
     #[must_use]
     pub fn with_definitions(self, definitions: Result<&'a ComparedViews, String>) -> Self {
         Self { definitions, ..self }
+    }
+
+    /// Adds a new database, and whether a deploy is running.
+    #[must_use]
+    pub fn with_fresh(
+        self,
+        fresh: Result<&'a FreshInventory, String>,
+        deploying: Option<String>,
+    ) -> Self {
+        let new_views = fresh.clone().and_then(|fresh| match &fresh.built.failed {
+            None => Ok(&fresh.snapshot),
+            Some(failed) => Err(format!("{} fails on a new database", failed.file)),
+        });
+        let (live, built) = (self.snapshot.as_ref().ok(), new_views.as_ref().ok());
+        let comparison = (live.is_some() || built.is_some())
+            .then(|| crate::drift::compare(self.registry, live.copied(), built.copied()));
+        Self { comparison, fresh, new_views, deploying, ..self }
     }
 
     /// Adds why not every template of the registry is filled in for every tenant.
@@ -251,6 +305,8 @@ impl<'a> Facts<'a> {
             Source::Registry => None,
             Source::Snapshot => self.snapshot.as_ref().err().map(String::as_str),
             Source::Migrations => self.migrations.as_ref().err().map(String::as_str),
+            Source::NewDatabase => self.fresh.as_ref().err().map(String::as_str),
+            Source::NewViews => self.new_views.as_ref().err().map(String::as_str),
             Source::Grants => self.grants.as_ref().err().map(String::as_str),
             Source::Serialization => self.serialization.as_ref().err().map(String::as_str),
             Source::Schedule => self.schedule.as_ref().err().map(String::as_str),
@@ -302,6 +358,7 @@ impl Check {
         Finding {
             check: self.slug,
             gate: self.gate,
+            also: self.also(),
             severity: self.severity,
             subject,
             message: message.into(),
@@ -311,6 +368,29 @@ impl Check {
             exception: None,
         }
     }
+}
+
+/// Checks whose findings fail a second gate: a view that the registry and the database, or
+/// the registry and the migrations, do not agree on, and of which the third source has the
+/// name for it.
+const ALSO: [(&str, GateId); 2] =
+    [("view-not-created", GateId::Eg3), ("view-unregistered", GateId::Eg2)];
+
+impl Check {
+    /// Returns the second gate that its findings fail.
+    fn also(&self) -> Option<GateId> {
+        ALSO.iter().find(|(slug, _)| *slug == self.slug).map(|(_, gate)| *gate)
+    }
+}
+
+/// Pairs of checks that tell the same state, the second one where the migrations were looked
+/// at.
+const THE_SAME: [[&str; 2]; 2] =
+    [["view-missing", "view-not-created"], ["view-unregistered", "view-made-by-hand"]];
+
+/// Tells whether an exception for one check accepts what the other finds.
+pub fn tells_the_same(one: &str, other: &str) -> bool {
+    one == other || THE_SAME.iter().any(|pair| pair.contains(&one) && pair.contains(&other))
 }
 
 /// Returns the checks of some gates.
@@ -330,12 +410,18 @@ pub fn slugs() -> Vec<&'static str> {
 pub fn run(gates: &[GateId], facts: &Facts<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     not_compared::note(gates, facts, &mut outcome);
-    for check in of_gates(gates) {
+    let is_asked = |gate| gates.contains(&gate);
+    for check in CHECKS.iter().filter(|check| {
+        is_asked(check.gate) || check.also().is_some_and(is_asked)
+    }) {
         match check.needs.iter().find_map(|source| facts.missing(*source)) {
             Some(reason) => outcome.cannot_judge(check, None, reason.to_owned()),
             None => (check.run)(check, facts, &mut outcome),
         }
     }
+    // A check that was run for its second gate says nothing of its first.
+    outcome.findings.retain(|one| is_asked(one.gate) || one.also.is_some_and(is_asked));
+    outcome.unjudged.retain(|(gate, _)| is_asked(*gate));
     crate::finding::sort(&mut outcome.findings);
     outcome
 }

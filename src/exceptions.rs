@@ -4,7 +4,7 @@
 use chrono::NaiveDate;
 use serde_json::json;
 
-use crate::checks::{CHECKS, Facts, Outcome};
+use crate::checks::{self, CHECKS, Check, Facts, Outcome};
 use crate::finding::{
     AppliedException, Evidence, Finding, Location, Remedy, Severity, Subject, SubjectKind, Unjudged,
 };
@@ -24,10 +24,10 @@ pub const SLUGS: [&str; 2] = [UNUSED, EXPIRED];
 pub fn apply(facts: &Facts<'_>, gates: &[GateId], today: NaiveDate, outcome: &mut Outcome) {
     let mut about_exceptions = Vec::new();
     for rules in &facts.registry.exceptions {
-        let Some(check) = CHECKS.iter().find(|check| check.slug == rules.check) else { continue };
-        if !gates.contains(&check.gate) || !facts.has_all(check) {
-            continue;
-        }
+        // The same state may be told by either of two checks.
+        let tells = |check: &&Check| checks::tells_the_same(check.slug, &rules.check);
+        let was_run = |check: &&Check| gates.contains(&check.gate) && facts.has_all(check);
+        let Some(check) = CHECKS.iter().filter(tells).find(was_run) else { continue };
         let about = |slug, message| finding(facts, rules, check.gate, slug, message);
         let what = format!("the exception for {} on {}", rules.check, rules.subject);
         let was_judged = !outcome.unjudged.iter().any(|(gate, unjudged)| {
@@ -98,7 +98,8 @@ fn state(
         .iter()
         .enumerate()
         .filter(|(_, finding)| {
-            finding.check == rules.check && finding.subject.name == rules.subject
+            checks::tells_the_same(finding.check, &rules.check)
+                && finding.subject.name == rules.subject
         })
         .map(|(at, _)| at)
         .collect();
@@ -139,6 +140,7 @@ fn finding(
     Finding {
         check,
         gate,
+        also: None,
         severity: Severity::Warning,
         subject: Subject { kind: SubjectKind::Exception, name },
         message,

@@ -165,6 +165,9 @@ pub struct Finding {
     pub check: &'static str,
     /// The gate that the check belongs to.
     pub gate: GateId,
+    /// A second gate that it fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub also: Option<GateId>,
     /// How much it weighs.
     pub severity: Severity,
     /// What it is about.

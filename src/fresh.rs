@@ -7,11 +7,13 @@ use std::str::FromStr;
 
 use crate::failure::{Failure, FailureKind};
 
+mod inventory;
 mod marker;
 mod migrator;
 mod named_roles;
 mod search_path;
 
+pub use inventory::{FreshInventory, LiveDrift};
 pub use marker::{LEFT_OVER_AFTER, Marker, NAME, database_name};
 pub use migrator::{Membership, Migrator};
 pub use named_roles::{created_in, named};

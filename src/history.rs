@@ -191,4 +191,6 @@ pub struct Pruned {
     pub rows: u64,
     /// The rows that are older than asked for, and stay: the last success of its view each.
     pub kept: u64,
+    /// The ticks and runs of tasks that were removed, or would be.
+    pub ticks: u64,
 }

@@ -1,5 +1,6 @@
 //! Small makers and assertions for table tests of the pure core.
 
+pub(crate) mod fresh;
 pub(crate) mod grants;
 mod locks;
 pub(crate) mod history;

@@ -87,6 +87,8 @@ pub struct ViewStory {
     pub changed_by: Vec<String>,
     /// What dropped it; `None`: it is there.
     pub dropped_by: Option<String>,
+    /// The names that it had before, each with what took it away.
+    pub former_names: Vec<(QualifiedName, String)>,
     shape: String,
 }
 
@@ -115,6 +117,7 @@ impl Stories {
                         created_by: step.map(str::to_owned),
                         changed_by: Vec::new(),
                         dropped_by: None,
+                        former_names: Vec::new(),
                         shape: seen.shape,
                     };
                     self.0.insert(seen.oid, story);
@@ -122,6 +125,9 @@ impl Stories {
                 Some(story) => {
                     if (&story.name, &story.shape) == (&seen.name, &seen.shape) {
                         continue;
+                    }
+                    if let Some(step) = step.filter(|_| story.name != seen.name) {
+                        story.former_names.push((story.name.clone(), step.to_owned()));
                     }
                     story.name = seen.name;
                     story.shape = seen.shape;
@@ -142,6 +148,22 @@ impl Stories {
         let mut stories: Vec<&ViewStory> = self.0.values().collect();
         stories.sort_by_key(|story| (&story.name, story.dropped_by.is_some()));
         stories
+    }
+
+    /// Returns what took a name away that no view has any more, and how: the last step that
+    /// dropped or renamed a view of that name.
+    pub fn ending_of(&self, name: &QualifiedName) -> Option<(&'static str, &str)> {
+        let dropped = |story: &'_ ViewStory| story.name == *name;
+        let ended = self.0.values().rev().filter_map(|story| match &story.dropped_by {
+            Some(step) if dropped(story) => Some(("drops", step.as_str())),
+            _ => {
+                let mut former = story.former_names.iter().rev();
+                let step = former.find(|(former, _)| former == name).map(|(_, step)| step)?;
+                Some(("renames", step.as_str()))
+            }
+        });
+        let is_there = self.0.values().any(|story| story.name == *name && story.dropped_by.is_none());
+        if is_there { None } else { ended.into_iter().next() }
     }
 
     /// Returns the story of the view that is there under a name, else of the one that was
@@ -196,7 +218,13 @@ mod tests {
         assert!(stories.has_living());
         let gone = stories.of(&"public.b".parse().expect("a name")).expect("it is known");
         assert_eq!(gone.dropped_by.as_deref(), Some("4"));
-        assert_eq!(stories.of(&"public.a".parse().expect("a name")), None);
+        let name: QualifiedName = "public.a".parse().expect("a name");
+        assert_eq!(stories.of(&name), None);
+        assert_eq!(stories.ending_of(&name), Some(("renames", "3")));
+        let name: QualifiedName = "public.b".parse().expect("a name");
+        assert_eq!(stories.ending_of(&name), Some(("drops", "4")));
+        let name: QualifiedName = "rpt.z".parse().expect("a name");
+        assert_eq!(stories.ending_of(&name), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::deployment::{self, Deployment};
 use super::{Check, Facts, Outcome, Source, query};
 use crate::definitions::{self, Compared, Difference};
 use crate::finding::{Finding, Remedy, Severity, Subject};
@@ -23,7 +24,10 @@ pub(super) const CHECK: Check = Check {
 /// that was not compared must not pass.
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     for (entry, live) in facts.comparison.iter().flat_map(|comparison| comparison.in_both()) {
-        let Some(file) = definitions::file_of(facts.registry, entry) else { continue };
+        let Some(file) = definitions::file_of(facts.registry, entry) else {
+            against_migrations(check, facts, (entry, live), outcome);
+            continue;
+        };
         let subject = Subject::matview(&live.name);
         let compared = match &facts.definitions {
             Ok(compared) => compared.get(&live.name),
@@ -46,6 +50,43 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
             }
         }
     }
+}
+
+/// Holds a view without a declared definition against the one that the migrations build,
+/// where that was looked at.
+fn against_migrations(
+    check: &Check,
+    facts: &Facts<'_>,
+    (entry, live): (&RegistryEntry, &ViewState),
+    outcome: &mut Outcome,
+) {
+    let drift = facts.fresh.as_ref().ok().and_then(|fresh| fresh.live.get(&live.name));
+    let subject = Subject::matview(&live.name);
+    let difference = match drift.map(|drift| &drift.definition) {
+        None | Some(Compared::Same) => return,
+        Some(Compared::Undecided(reason)) => {
+            outcome.cannot_judge(check, Some(subject), reason.clone());
+            return;
+        }
+        Some(Compared::Differs(difference)) => difference,
+    };
+    if let Some(reason) = deployment::is_running(facts) {
+        outcome.cannot_judge(check, Some(subject), reason);
+        return;
+    }
+    let mut finding = finding(check, facts, (entry, live), "the migrations", difference);
+    finding.message = format!("{} is not what the migrations build", live.name);
+    finding.remedy = Some(match deployment::of_making(facts, &live.name) {
+        Deployment::Pending(file) => {
+            finding.message += &format!("; {file}, which is pending, changes it");
+            Remedy::says("deploy it").command("driftgate migrate status")
+        }
+        _ => Remedy::says(
+            "rebuild it as the migrations do; if the view is right, write a migration that makes \
+             it so everywhere",
+        ),
+    });
+    outcome.add(finding);
 }
 
 fn finding(
@@ -158,6 +199,34 @@ mod tests {
         assert_eq!(judged(&declaring(), Ok(&same)), (vec![], vec![]));
         let undeclared = registry("version = 1\n[[matview]]\nname = 'public.mv'");
         assert_eq!(judged(&undeclared, Err("not compared".into())), (vec![], vec![]));
+    }
+
+    #[test]
+    fn holds_an_undeclared_view_against_what_the_migrations_build() {
+        let differs = || {
+            Compared::Differs(Box::new(Difference {
+                expected: Some(shown("SELECT 1 AS a")),
+                found: shown("SELECT 2 AS a"),
+                diff: None,
+                reason: None,
+            }))
+        };
+        let scene = |compared| {
+            crate::testing::fresh::scene("[[matview]]\nname = 'public.mv'")
+                .live(&["public.mv"])
+                .built(&["public.mv"])
+                .against_live(compared)
+        };
+        let found = scene(differs()).found("definition-drift");
+        assert_eq!(found[0].message, "public.mv is not what the migrations build");
+        let pending = scene(differs()).pending().found("definition-drift");
+        assert!(pending[0].message.ends_with("which is pending, changes it"));
+        assert_eq!(scene(Compared::Same).found("definition-drift"), []);
+        let undecided = scene(Compared::Undecided("other majors".into()));
+        assert_eq!(undecided.unjudged("definition-drift")[0].reason, "other majors");
+        let deploying = scene(differs()).deploying();
+        assert_eq!(deploying.found("definition-drift"), []);
+        assert_eq!(deploying.unjudged("definition-drift").len(), 1);
     }
 
     #[test]

@@ -49,7 +49,8 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     }
 }
 
-fn has_key(live: &ViewState, declared: &[Identifier]) -> bool {
+/// Tells whether a valid unique index keeps a key, in whatever order of its columns.
+pub(super) fn has_key(live: &ViewState, declared: &[Identifier]) -> bool {
     let declared: BTreeSet<Option<&Identifier>> = declared.iter().map(Some).collect();
     live.indexes.iter().any(|index| {
         index.usable_for_concurrent

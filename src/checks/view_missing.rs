@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::deployment::{self, Deployment};
 use super::{Check, Facts, Outcome, Source, query};
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
@@ -23,23 +24,33 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         outcome.cannot_judge(check, None, reason);
     }
     for view in facts.comparison.iter().flat_map(|comparison| &comparison.views) {
-        let (Some(entry), None) = (view.entry, view.live) else { continue };
+        let Some(entry) = view.entry.filter(|_| view.presence() == check.slug) else { continue };
+        let deployment = match view.is_built {
+            Some(true) => Some(deployment::of_making(facts, view.name)),
+            _ => None,
+        };
+        if let Some(reason) = deployment::is_running(facts).filter(|_| deployment.is_some()) {
+            outcome.cannot_judge(check, Some(Subject::matview(view.name)), reason);
+            continue;
+        }
+        let cause = deployment.as_ref().map(|deployment| format!("; {}", deployment.of_absence()));
         outcome.add(
             check
                 .finding(
                     Subject::matview(view.name),
                     format!(
-                        "{} is registered{}, but the database does not have it",
+                        "{} is registered{}, but the database does not have it{}",
                         view.name,
-                        for_tenant(entry)
+                        for_tenant(entry),
+                        cause.unwrap_or_default()
                     ),
                 )
                 .evidence(
                     json!({ "view": view.name, "tenant": entry.tenant_id() }),
-                    serde_json::Value::Null,
+                    json!({ "live": false, "migrations": view.is_built }),
                 )
                 .query(query::exists(view.name))
-                .remedy(remedy(entry))
+                .remedy(remedy(entry, deployment.as_ref()))
                 .at(facts.location(entry)),
         );
     }
@@ -53,7 +64,22 @@ fn for_tenant(entry: &RegistryEntry) -> String {
     }
 }
 
-fn remedy(entry: &RegistryEntry) -> Remedy {
+fn remedy(entry: &RegistryEntry, deployment: Option<&Deployment>) -> Remedy {
+    match deployment {
+        Some(deployment) if deployment.may_be_pending() => {
+            return Remedy::says("deploy it").command("driftgate migrate status");
+        }
+        Some(Deployment::Applied(file, _)) => {
+            return Remedy::says(format!(
+                "find out who dropped it, and make it again as {file} does"
+            ));
+        }
+        Some(_) => {
+            return Remedy::says("find out who dropped it, and make it again")
+                .command("driftgate migrate status");
+        }
+        None => {}
+    }
     if entry.tenant.is_some() {
         return Remedy::says(
             "make it as for the other tenants, or take the tenant out of what the tenants query \
@@ -69,6 +95,7 @@ fn remedy(entry: &RegistryEntry) -> Remedy {
 
 #[cfg(test)]
 mod tests {
+    use crate::testing::fresh::scene;
     use crate::testing::{
         assert_quiet, found, registry, registry_of_tenants, snapshot, unjudged, view,
     };
@@ -95,6 +122,31 @@ mod tests {
         let message = &found[0].message;
         assert!(message.contains("for tenant id-beta by tenant_{slug}.mv"), "{message}");
         assert_eq!(found[0].location.as_ref().map(|at| at.line), Some(7));
+    }
+
+    #[test]
+    fn tells_what_was_not_deployed_from_what_somebody_dropped() {
+        let scene = || scene("[[matview]]\nname = 'public.mv_a'").live(&[]).built(&["public.mv_a"]);
+        for (scene, cause) in [
+            (scene().pending(), "0001_step.sql, which is pending, makes it"),
+            (scene(), "was applied on 1970-01-01: somebody dropped it"),
+            (scene().tool(), "no migration is pending: somebody dropped it"),
+            (scene().tool().pending(), "2 migrations are pending, and one of them may make it"),
+            (scene().unreadable(), "whether it was deployed is not known: no right"),
+        ] {
+            let found = scene.found("view-missing");
+            let message = &found[0].message;
+            assert!(message.contains(cause), "{message}");
+        }
+    }
+
+    #[test]
+    fn undecided_while_a_deploy_is_running() {
+        let entry = "[[matview]]\nname = 'public.mv_a'";
+        let scene = scene(entry).live(&[]).built(&["public.mv_a"]).deploying();
+        assert_eq!(scene.found("view-missing"), []);
+        let unjudged = scene.unjudged("view-missing");
+        assert!(unjudged[0].reason.starts_with("a deploy is running: process 1"));
     }
 
     #[test]

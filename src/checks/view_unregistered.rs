@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Check, Facts, Outcome, Source, query};
 use crate::finding::{Remedy, Severity, Subject};
 use crate::gate::GateId;
+use crate::ident::QualifiedName;
 
 pub(super) const CHECK: Check = Check {
     slug: "view-unregistered",
@@ -18,7 +19,8 @@ pub(super) const CHECK: Check = Check {
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let Some(comparison) = &facts.comparison else { return };
     for view in &comparison.views {
-        let (None, Some(live)) = (view.entry, view.live) else { continue };
+        let Some(live) = view.live.filter(|_| view.presence() == check.slug) else { continue };
+        let registry = &facts.registry.source.display;
         let (why, remedy) = match view.template {
             Some(template) => (
                 format!("no tenant gives that name by {}", template.name),
@@ -26,24 +28,37 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                  the tenant"
                     .to_owned(),
             ),
+            None if view.is_built == Some(true) => (
+                format!("not registered; {}", built_by(facts, view.name)),
+                format!(
+                    "register it in {registry}; if it has had its day, write a migration that \
+                     drops it"
+                ),
+            ),
             None => (
                 "not registered".to_owned(),
                 format!(
-                    "register it in {}, ignore it there under [database] ignore, or drop it; \
-                     whether a migration creates it was not looked for",
-                    facts.registry.source.display
+                    "register it in {registry}, ignore it there under [database] ignore, or drop \
+                     it; whether a migration creates it was not looked for"
                 ),
             ),
         };
+        let mut finding = check.finding(
+            Subject::matview(view.name),
+            format!("{} is in the database, but {why}", view.name),
+        );
+        // A new database is what the second gate is about.
+        finding.also = finding.also.filter(|_| view.is_built == Some(true));
         outcome.add(
-            check
-                .finding(
-                    Subject::matview(view.name),
-                    format!("{} is in the database, but {why}", view.name),
-                )
+            finding
                 .evidence(
                     serde_json::Value::Null,
-                    json!({ "view": view.name, "owner": live.owner, "populated": live.populated }),
+                    json!({
+                        "view": view.name,
+                        "owner": live.owner,
+                        "populated": live.populated,
+                        "migrations": view.is_built,
+                    }),
                 )
                 .query(query::matview(view.name))
                 .remedy(Remedy::says(remedy))
@@ -56,8 +71,19 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     }
 }
 
+/// Says that the migrations build a view, and which of them, where that is known.
+fn built_by(facts: &Facts<'_>, name: &QualifiedName) -> String {
+    let story = facts.fresh.as_ref().ok().and_then(|fresh| fresh.built.stories.of(name));
+    match story.and_then(|story| story.created_by.as_ref()) {
+        Some(file) => format!("{file} makes it"),
+        None => "the migrations make it".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use crate::gate::GateId;
+    use crate::testing::fresh::scene;
     use crate::testing::{
         assert_quiet, found, registry, registry_of_tenants, snapshot, unjudged, view,
     };
@@ -68,6 +94,17 @@ mod tests {
         let found = found("view-unregistered", &registry, &snapshot([view("public.mv_a")]));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].subject.name, "public.mv_a");
+    }
+
+    #[test]
+    fn fires_for_a_view_that_the_migrations_build_and_fails_both_gates() {
+        let both = scene("").live(&["public.mv_a"]).built(&["public.mv_a"]);
+        let found = both.found("view-unregistered");
+        assert!(found[0].message.contains("0001_step.sql makes it"), "{}", found[0].message);
+        assert_eq!((found[0].gate, found[0].also), (GateId::Eg3, Some(GateId::Eg2)));
+        // Where the migrations were not looked at, it says nothing of a new database.
+        let unseen = scene("").live(&["public.mv_a"]);
+        assert_eq!(unseen.found("view-unregistered")[0].also, None);
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let data = match &facts.comparison {
         Some(comparison) => {
             let definitions = definitions.as_ref().ok();
-            Data::DiffRegistry(diff_registry::rows(comparison, definitions))
+            Data::DiffRegistry(diff_registry::rows(comparison, definitions, None))
         }
         None => Data::Nothing {},
     };

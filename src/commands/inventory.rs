@@ -7,7 +7,7 @@ use crate::commands::{Context, target_facts};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::history::History;
-use crate::pg::history::read_history;
+use crate::pg::history::read_last_refreshes;
 use crate::pg::read_rights::{Scope, read_rights};
 use crate::pg::read_snapshot::read_snapshot;
 use crate::pg::session::Endpoint;
@@ -66,7 +66,7 @@ pub async fn run(context: &Context, _args: &Args) -> Result<Outcome, Failure> {
     let endpoint = context.endpoint()?;
     let (registered, history, safety, snapshot) = tokio::try_join!(
         async { Ok(read_registered(&endpoint, registry).await) },
-        async { Ok(read_history(&endpoint).await) },
+        async { Ok(read_last_refreshes(&endpoint).await) },
         read_safety(&endpoint),
         read_snapshot(&endpoint, Depth::Whole)
     )?;

@@ -13,7 +13,7 @@ use crate::gate::{self, FailOn, GateId};
 use crate::grants::Chosen;
 use crate::judgement::Judgement;
 use crate::migrations::MigrationState;
-use crate::pg::history::read_history;
+use crate::pg::history::read_last_refreshes;
 use crate::pg::read_snapshot::read_snapshot;
 use crate::pg::schedule::read_dispatched;
 use crate::project;
@@ -65,7 +65,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         read_snapshot(&endpoint, depth_for(&registry)),
         when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
         when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry)),
-        when(wants(&[GateId::Eg5, GateId::Eg8]), read_history(&endpoint)),
+        when(wants(&[GateId::Eg5, GateId::Eg8]), read_last_refreshes(&endpoint)),
         when(wants(&[GateId::Eg5]), read_dispatched(&endpoint)),
         project::facts(&registry.source),
     );

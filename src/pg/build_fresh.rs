@@ -291,18 +291,13 @@ impl<'f> Building<'f> {
             As::Platform => (&mut self.platform, &mut self.migrator),
         };
         let seen = keeper.compare(own, other, accounts).await.map_err(undecided)?;
-        match seen {
-            Ok(roles) => {
-                self.fresh.note_roles(roles.iter().cloned());
-                let marked = keeper.mark(own, &roles).await;
-                marked.map_err(|error| StepEnd::Undecided(Box::new(error)))
-            }
-            Err(changes) => {
-                // Ends the transaction, so that nothing of it is kept.
-                let _ = own.run("ROLLBACK").await;
-                Err(StepEnd::Undecided(Box::new(shared_state::refused(step.file, &changes))))
-            }
+        if !seen.others.is_empty() {
+            // Ends the transaction, so that nothing of it is kept.
+            let _ = own.run("ROLLBACK").await;
+            return Err(undecided(shared_state::refused(step.file, &seen.others)));
         }
+        self.fresh.note_roles(seen.made.iter().cloned());
+        keeper.mark(own, &seen.made).await.map_err(undecided)
     }
 
     /// Runs a step outside a transaction; what it wrote is not known then.

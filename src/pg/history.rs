@@ -4,6 +4,7 @@
 mod install;
 mod list;
 mod prune;
+mod prune_ticks;
 mod read;
 mod record;
 mod state;
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 pub use install::{Grantee, VERSIONS, install, install_versions};
 pub use list::list;
 pub use prune::prune;
-pub use read::{find, read_history};
+pub use read::{find, read_history, read_last_refreshes};
 pub use record::Record;
 pub(super) use record::{fresh_as_of, record};
 

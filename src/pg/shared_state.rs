@@ -28,8 +28,14 @@ pub(super) struct Keeper {
 /// How often the two sides are compared before a difference counts as the transaction's own.
 const ATTEMPTS: usize = 3;
 
-/// What would be changed for good, for a reader.
-pub(super) type Changes = Vec<String>;
+/// What one look at a server sees that another does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Changes {
+    /// The roles that are new.
+    pub(super) made: Vec<RoleName>,
+    /// Whatever else is different, for a reader.
+    pub(super) others: Vec<String>,
+}
 
 impl Keeper {
     pub(super) async fn start(session: &mut Session) -> Result<Self, Failure> {
@@ -51,30 +57,29 @@ impl Keeper {
         read.map_err(|error| session.failure(&error, "ask what the server is"))
     }
 
-    /// Compares what a transaction sees with what everybody else does; returns the roles that
-    /// it would make, or what else it would change. `accounts`: it wrote to roles.
+    /// Compares what a transaction sees with what everybody else does: what it would change
+    /// for good. `accounts`: it wrote to roles.
     pub(super) async fn compare(
         &self,
         own: &mut Session,
         other: &mut Session,
         accounts: bool,
-    ) -> Result<Result<Vec<RoleName>, Changes>, Failure> {
-        let mut changes = Ok(Vec::new());
+    ) -> Result<Changes, Failure> {
+        let mut changes = Changes::default();
         for _attempt in 0..ATTEMPTS {
             let seen_by_all = self.read(other).await?;
             let seen = self.read(own).await?;
             changes = self::changes(&seen, &seen_by_all);
-            if changes.is_ok() {
+            if changes.others.is_empty() {
                 break;
             }
             // What somebody else committed between the two looks is seen by both the next time.
         }
         // A password that was changed shows to superusers alone.
-        let may_hide = accounts && !self.superuser;
-        Ok(match changes {
-            Ok(_) if may_hide => Err(vec!["a role, in a way that only a superuser sees".to_owned()]),
-            changes => changes,
-        })
+        if accounts && !self.superuser && changes.others.is_empty() {
+            changes.others.push("a role, in a way that only a superuser sees".to_owned());
+        }
+        Ok(changes)
     }
 
     /// Marks roles as ours in the transaction that makes them.
@@ -112,14 +117,14 @@ impl Keeper {
                  not taken back"
             )
         };
-        Ok(match changes(&now, before) {
-            Ok(roles) => roles
-                .iter()
-                .filter(|role| !self.marked.contains(*role))
-                .map(|role| told(format!("the role {role} was made")))
-                .collect(),
-            Err(changes) => vec![told(format!("{} changed", changes.join(", ")))],
-        })
+        let changes = changes(&now, before);
+        let made = changes.made.iter().filter(|role| !self.marked.contains(*role));
+        let mut notes: Vec<String> =
+            made.map(|role| told(format!("the role {role} was made"))).collect();
+        if !changes.others.is_empty() {
+            notes.push(told(format!("{} changed", changes.others.join(", "))));
+        }
+        Ok(notes)
     }
 
     async fn read(&self, session: &mut Session) -> Result<State, Failure> {
@@ -132,8 +137,8 @@ impl Keeper {
 /// What belongs to a server: each row, with the roles that it is about.
 type State = BTreeMap<(String, String, String), BTreeSet<String>>;
 
-/// Returns the roles that are new, or what else is different.
-fn changes(seen: &State, seen_by_all: &State) -> Result<Vec<RoleName>, Changes> {
+/// Returns what is different, but for what is about a role that is new.
+fn changes(seen: &State, seen_by_all: &State) -> Changes {
     let roles_of = |state: &State| -> BTreeSet<String> {
         let roles = state.keys().filter(|(what, ..)| what == "role");
         roles.map(|(_, name, _)| name.clone()).collect()
@@ -151,9 +156,9 @@ fn changes(seen: &State, seen_by_all: &State) -> Result<Vec<RoleName>, Changes> 
             what => format!("the {what} {name}"),
         })
         .collect();
-    match others.is_empty() {
-        true => Ok(made.into_iter().map(RoleName::from_catalog).collect()),
-        false => Err(others.into_iter().collect()),
+    Changes {
+        made: made.into_iter().map(RoleName::from_catalog).collect(),
+        others: others.into_iter().collect(),
     }
 }
 
@@ -214,8 +219,9 @@ mod tests {
             ("membership", "fresh of app", "", &["fresh", "app"]),
             ("setting", "fresh", "x=1", &["fresh"]),
         ]);
-        assert_eq!(changes(&after, &before), Ok(vec![RoleName::from_catalog("fresh")]));
-        assert_eq!(changes(&before, &before), Ok(vec![]));
+        let made = vec![RoleName::from_catalog("fresh")];
+        assert_eq!(changes(&after, &before), Changes { made, others: vec![] });
+        assert_eq!(changes(&before, &before), Changes::default());
     }
 
     #[test]
@@ -248,7 +254,7 @@ mod tests {
                 "the membership a of app",
             ),
         ] {
-            assert_eq!(changes(&after, &before), Err(vec![told.to_owned()]));
+            assert_eq!(changes(&after, &before).others, [told]);
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::definitions::{Compared, ComparedViews};
 use crate::drift::{ComparedView, Comparison};
+use crate::fresh::FreshInventory;
 use crate::ident::QualifiedName;
 use crate::registry::RegistryEntry;
 use crate::report::Ignored;
@@ -31,8 +32,8 @@ pub struct DiffRow {
     pub registry: bool,
     /// Whether the migrations build it; `None`: not looked.
     pub migrations: Option<bool>,
-    /// Whether the database has it.
-    pub live: bool,
+    /// Whether the database has it; `None`: not looked.
+    pub live: Option<bool>,
     /// `in-sync`, or the slug of the check that speaks of it.
     pub presence: &'static str,
     /// `same`, `differs`, `undecided` or `not-compared`.
@@ -41,9 +42,18 @@ pub struct DiffRow {
     pub diff: Option<String>,
 }
 
-/// Returns the rows for a comparison; `definitions` are those that could be compared.
-pub fn rows(comparison: &Comparison<'_>, definitions: Option<&ComparedViews>) -> DiffRows {
-    let compared = |view: &ComparedView<'_>| definitions?.get(view.name);
+/// Returns the rows for a comparison; `definitions` are those that could be compared with
+/// what the registry declares, and `fresh` is what the migrations build.
+pub fn rows(
+    comparison: &Comparison<'_>,
+    definitions: Option<&ComparedViews>,
+    fresh: Option<&FreshInventory>,
+) -> DiffRows {
+    let compared = |view: &ComparedView<'_>| match view.has_definition() {
+        true => definitions?.get(view.name),
+        // Without a declared definition the migrations are the only reference.
+        false => view.entry.and(fresh?.live.get(view.name)).map(|drift| &drift.definition),
+    };
     DiffRows {
         views: comparison
             .views
@@ -56,10 +66,10 @@ pub fn rows(comparison: &Comparison<'_>, definitions: Option<&ComparedViews>) ->
                     None => view.entry.and_then(RegistryEntry::template_spelling),
                 },
                 registry: view.entry.is_some(),
-                migrations: None,
-                live: view.live.is_some(),
+                migrations: view.is_built,
+                live: view.is_live,
                 presence: view.presence(),
-                definition: match view.has_definition() {
+                definition: match view.is_comparable() {
                     true => compared(view).map_or("undecided", Compared::word),
                     false => "not-compared",
                 },

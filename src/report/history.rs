@@ -51,6 +51,8 @@ pub struct PrunedRow {
     pub rows: u64,
     /// The old rows that stay: the last success of its view each.
     pub kept: u64,
+    /// The ticks and runs of tasks that were removed, or would be.
+    pub ticks: u64,
     /// Whether nothing was removed, because it was only asked what would be.
     pub dry_run: bool,
     /// The age from which on rows are old.
@@ -150,6 +152,7 @@ pub fn pruned(pruned: &Pruned, older_than: Duration, dry_run: bool) -> HistoryRo
     HistoryRows::Pruned(PrunedRow {
         rows: pruned.rows,
         kept: pruned.kept,
+        ticks: pruned.ticks,
         dry_run,
         older_than_seconds: older_than.as_secs(),
     })

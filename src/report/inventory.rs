@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::history::{History, Records};
+use crate::history::{FailedRefresh, History, Records};
 use crate::ident::{QualifiedName, RoleName};
 use crate::refresh::RefreshOutcome;
 use crate::registry::{EntryName, IgnorePattern, Registry};
-use crate::report::{Ignored, timestamp};
+use crate::report::Ignored;
 use crate::rights::Oid;
 use crate::snapshot::{IndexState, ReadStatus, Snapshot, ViewState, hex};
 use crate::tenant_safety::SafetyClass;
@@ -66,7 +67,7 @@ pub struct InventoryRow {
     /// Whether somebody else has refreshed or altered it since; `None`: none is on record.
     pub refreshed_since: Option<bool>,
     /// The last refresh that was tried and did not succeed, after the last success.
-    pub failed_since: Option<FailedSinceRow>,
+    pub failed_since: Option<Box<FailedSinceRow>>,
     /// `COMMENT ON MATERIALIZED VIEW`.
     pub comment: Option<Box<str>>,
 }
@@ -99,7 +100,8 @@ pub struct FingerprintRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LastRefreshRow {
     /// The instant whose rows it holds, by the server's clock, RFC 3339 in UTC.
-    pub at: String,
+    #[serde(serialize_with = "crate::report::serialize_time")]
+    pub at: DateTime<Utc>,
     /// What came of it.
     pub outcome: &'static str,
     /// How long it took.
@@ -112,7 +114,8 @@ pub struct LastRefreshRow {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FailedSinceRow {
     /// When it ended, by the server's clock, RFC 3339 in UTC.
-    pub at: String,
+    #[serde(serialize_with = "crate::report::serialize_time")]
+    pub at: DateTime<Utc>,
     /// What came of it.
     pub outcome: String,
     /// SQLSTATE, where the server sent one.
@@ -236,17 +239,16 @@ fn row(
 /// Takes what is on record of a view out of the records.
 fn add_what_is_on_record(row: &mut InventoryRow, records: &mut Records) {
     let failed = records.failed_since.remove(&row.name);
-    row.failed_since = failed.map(|failed| FailedSinceRow {
-        at: timestamp(failed.at),
-        outcome: failed.outcome,
-        sqlstate: failed.sqlstate,
+    row.failed_since = failed.map(|failed| {
+        let FailedRefresh { at, outcome, sqlstate } = failed;
+        Box::new(FailedSinceRow { at, outcome, sqlstate })
     });
     // What is on record of another relation of this name says nothing about this one.
     let last = records.last_success.remove(&row.name);
     if let Some(last) = last.filter(|last| last.touched_since.is_some()) {
         row.refreshed_since = last.touched_since;
         row.last_refresh = Some(LastRefreshRow {
-            at: timestamp(last.as_of),
+            at: last.as_of,
             outcome: RefreshOutcome::Success.word(),
             duration_ms: last.duration_ms,
             age_seconds: records.age(&last).as_secs(),

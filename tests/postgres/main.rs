@@ -29,6 +29,7 @@ mod read_only;
 mod refresh;
 mod refreshability;
 mod rights;
+mod schedule;
 mod search_path;
 mod serialization;
 mod tenant_safety;

@@ -167,10 +167,8 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         match entry.file_type() {
             Ok(kind) if kind.is_dir() => copy(&entry.path(), &target),
-            Ok(kind) if kind.is_file() => {
-                if fs::copy(entry.path(), &target).is_ok() {
-                    own_as(&owner, &target);
-                }
+            Ok(kind) if kind.is_file() && fs::copy(entry.path(), &target).is_ok() => {
+                own_as(&owner, &target);
             }
             _ => {}
         }

@@ -69,7 +69,7 @@ impl Ini {
             let Some(name) = &section else {
                 return mistake("it does not begin with a section such as [alembic]".to_owned());
             };
-            let Some(split) = value.find(['=', ':']) else {
+            let Some(split) = value.find(['=', ':']).filter(|at| *at > 0) else {
                 return mistake("it is neither a section nor an option with its value".to_owned());
             };
             let key = value[..split].trim_end().to_lowercase();

@@ -194,7 +194,7 @@ impl<'s> Reader<'s> {
         let end = if self.rest().starts_with(&triple) { triple } else { quote.to_string() };
         self.skip(end.len());
         let (is_raw, has_fields) = (prefix.contains('r'), prefix.contains(['f', 't']));
-        let mut is_constant = !prefix.contains(['b', 't']);
+        let mut is_constant = !prefix.contains(['b', 'f', 't']);
         let mut text = String::new();
         loop {
             if self.rest().starts_with(&end) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
+use super::prune_ticks;
 use super::state::{self, INSTALL};
 use crate::failure::{Failure, FailureKind};
 use crate::history::Pruned;
@@ -41,11 +42,15 @@ pub async fn prune(
         .await?;
     let kept = find_kept(&mut transaction, &old_before).await?;
     let old = if is_dry_run { count_old(&mut transaction, &old_before).await? } else { 0 };
+    let old_ticks = match is_dry_run {
+        true => prune_ticks::count_old(&mut transaction, &old_before).await?,
+        false => 0,
+    };
     transaction.finish().await?;
-    let pruned = |rows| Pruned { rows, kept: kept.len() as u64 };
+    let pruned = |rows, ticks| Pruned { rows, kept: kept.len() as u64, ticks };
     if is_dry_run {
         session.close().await;
-        return Ok((pruned(old.saturating_sub(kept.len() as u64)), server));
+        return Ok((pruned(old.saturating_sub(kept.len() as u64), old_ticks), server));
     }
     if !rights.may_delete {
         let message = format!("{} may not remove from the history of refreshes", server.role);
@@ -54,8 +59,9 @@ pub async fn prune(
             .hint(format!("`{INSTALL}` grants workers no right to remove")));
     }
     let rows = remove_old(&mut session, &old_before, &kept).await?;
+    let ticks = prune_ticks::remove_old(&mut session, &old_before).await?;
     session.close().await;
-    Ok((pruned(rows), server))
+    Ok((pruned(rows, ticks), server))
 }
 
 /// Returns the old rows that stay. What is the last success now stays even where a newer

@@ -18,7 +18,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a commit may take before the server is asked about it, and how long apart.
 const LONG: Duration = Duration::from_secs(3);
 
-/// How long a commit may be on its way over a connection that is not known to be lost.
+/// How long a commit may be on its way: over a connection that is lost, the server may
+/// have it and not have looked at it yet; over one that is not known to be lost, longer.
+const AFTER_A_LOSS: Duration = Duration::from_secs(2);
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
 impl Work<'_> {
@@ -63,7 +65,7 @@ impl Work<'_> {
     /// enough; `None`: it is not known.
     async fn fate(&self) -> Option<bool> {
         for _ in 0..TRIES {
-            if let Some(is_committed) = self.ask(Duration::ZERO).await {
+            if let Some(is_committed) = self.ask(AFTER_A_LOSS).await {
                 return Some(is_committed);
             }
             tokio::time::sleep(PAUSE).await;

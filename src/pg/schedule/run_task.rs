@@ -77,9 +77,8 @@ pub async fn run_task(
             let limit = endpoint.limits.statement.0;
             let around = Around {
                 asked_to_stop: stop.asked().is_some(),
-                convoy: false,
-                in_function: false,
                 time_is_up: !limit.is_zero() && started.elapsed() >= limit,
+                ..Around::default()
             };
             failed(&mut result, &error, around);
             record_failure(&mut session, task, run_id, &mut result).await;
@@ -124,6 +123,8 @@ async fn work(
 fn failed(result: &mut TaskResult, error: &sqlx::Error, around: Around) {
     let said = server_error::said(error);
     let sqlstate = said.as_ref().map(|said| said.sqlstate);
+    let in_function = said.as_ref().is_some_and(|said| said.is_of_function);
+    let around = Around { in_function, ..around };
     result.outcome = failed::outcome(sqlstate, around);
     result.error = Some(match said {
         Some(said) => failed::error(said.sqlstate, said.message, said.hint, around),

@@ -1,9 +1,10 @@
 -- Purpose: what is on record of each materialized view: its last successful refresh, how
---   long the last ten took, and what went wrong after it.
+--   long the last few took, and what went wrong after it.
+-- Parameter: $1 how many successes the typical duration is taken from, at most.
 -- Columns: schema, name; as_of, duration_ms, typical_ms (null: no success on record),
 --   touched_since (null: the record is of another relation of this name); failed_at,
 --   failed_outcome, failed_sqlstate (null: nothing went wrong since).
--- Versions: 13 to 18. Goes by one index, view by view: ten rows of each, however many
+-- Versions: 13 to 18. Goes by two indexes, view by view: a few rows of each, however many
 --   there are; compared as text, because names would find the index and not its order. A
 --   view that is gone is not among them.
 SELECT n.nspname::text AS schema, c.relname::text AS name,
@@ -25,14 +26,15 @@ SELECT n.nspname::text AS schema, c.relname::text AS name,
                  WHERE r.view_schema = n.nspname::text AND r.view_name = c.relname::text
                    AND r.outcome = 'SUCCESS'
                  ORDER BY r.finished_at DESC
-                 LIMIT 10) t) s ON true
+                 LIMIT $1::int8) t) s ON true
   LEFT JOIN LATERAL
        (SELECT r.finished_at, r.outcome, r.sqlstate
           FROM driftgate.refreshes r
          WHERE r.view_schema = n.nspname::text AND r.view_name = c.relname::text
+           AND r.outcome <> 'SUCCESS'
            AND r.outcome IN ('LOCK_TIMEOUT', 'TIMED_OUT', 'REFUSED_UNSAFE', 'REFUSED_UNFIT',
                              'ROLLED_BACK', 'CANCELLED', 'FAILED')
            AND r.finished_at > coalesce(s.finished_at, '-infinity')
          ORDER BY r.finished_at DESC
          LIMIT 1) f ON true
- WHERE c.relkind = 'm' AND (s.finished_at IS NOT NULL OR f.finished_at IS NOT NULL);
+ WHERE c.relkind = 'm' AND (s.finished_at IS NOT NULL OR f.finished_at IS NOT NULL)

@@ -63,9 +63,12 @@ CREATE TABLE driftgate.refreshes (
            AND sqlstate IS NULL)
 );
 
--- The last success of a view, and what went wrong with it since.
-CREATE INDEX refreshes_view_idx
-    ON driftgate.refreshes (view_schema, view_name, outcome, finished_at DESC);
+-- The last success of a view.
+CREATE INDEX refreshes_success_idx
+    ON driftgate.refreshes (view_schema, view_name, finished_at DESC) WHERE outcome = 'SUCCESS';
+-- What went wrong with it since.
+CREATE INDEX refreshes_failure_idx
+    ON driftgate.refreshes (view_schema, view_name, finished_at DESC) WHERE outcome <> 'SUCCESS';
 -- Everything of a run.
 CREATE INDEX refreshes_run_idx ON driftgate.refreshes (run_id);
 -- The newest of all, and what is older than it need be.

@@ -66,7 +66,7 @@ by_default AS (
            -- Without a schema the entry stands in place of what the server does by itself.
            CASE WHEN a.defaclnamespace = 0
                 THEN acldefault(CASE a.defaclobjtype WHEN 'S' THEN 's' ELSE a.defaclobjtype END, a.defaclrole)
-                ELSE '{}'::aclitem[] END AS base
+                END AS base
       FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace
 )
 SELECT CASE w.type WHEN 'event trigger' THEN 0 WHEN 'publication' THEN 1 WHEN 'schema' THEN 2

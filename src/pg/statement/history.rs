@@ -38,12 +38,15 @@ pub(in crate::pg) fn list(filter: &Filter) -> AssertSqlSafe<String> {
     let mut conditions = vec!["true".to_owned()];
     let either = |conditions: Vec<String>| format!("({})", conditions.join(" OR "));
     if !filter.views.is_empty() {
-        let views = filter.views.iter().map(|view| {
-            format!(
-                "view_schema = {} AND view_name = {}",
-                literal(view.schema.as_str()),
-                literal(view.name.as_str())
-            )
+        // Each way of ending has an index of its own.
+        let views = filter.views.iter().flat_map(|view| {
+            ["= 'SUCCESS'", "<> 'SUCCESS'"].map(|outcome| {
+                format!(
+                    "view_schema = {} AND view_name = {} AND outcome {outcome}",
+                    literal(view.schema.as_str()),
+                    literal(view.name.as_str())
+                )
+            })
         });
         conditions.push(either(views.collect()));
     }

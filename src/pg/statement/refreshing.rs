@@ -169,11 +169,7 @@ pub(in crate::pg) fn cancel_waiting(pid: i32) -> AssertSqlSafe<String> {
 
 /// Returns the statement that ends a server process which has sat idle in a transaction for
 /// so long: that very transaction, and no other that the process may have begun since.
-pub(in crate::pg) fn end_idle(
-    pid: i32,
-    transaction: i64,
-    idle: Duration,
-) -> AssertSqlSafe<String> {
+pub(in crate::pg) fn end_idle(pid: i32, transaction: i64, idle: Duration) -> AssertSqlSafe<String> {
     // The catalog has the low half of the id alone.
     let id = transaction & 0xffff_ffff;
     AssertSqlSafe(format!(

@@ -103,6 +103,24 @@ pub(in crate::pg) const RECORD_TASK: &str = "INSERT INTO driftgate.task_runs \
      message, role_name, tool_version) \
     VALUES ($1, $2, $3, $4, $5, pg_catalog.clock_timestamp(), $6, $7, $8, $9, current_user, $10)";
 
+/// Counts the ticks and runs of tasks before the instant `$1`, but for each class's newest.
+pub(in crate::pg) const COUNT_OLD: &str = "SELECT ((SELECT count(*) FROM driftgate.ticks t \
+    WHERE t.claimed_at < $1::timestamptz AND EXISTS (SELECT FROM driftgate.ticks n \
+          WHERE n.class = t.class AND n.tick > t.tick)) \
+    + (SELECT count(*) FROM driftgate.task_runs k WHERE k.finished_at < $1::timestamptz))::int8 \
+    AS old";
+
+/// Removes at most `$2` of what [`COUNT_OLD`] counts, the oldest first.
+pub(in crate::pg) const REMOVE_OLD: [&str; 2] = [
+    "DELETE FROM driftgate.ticks d WHERE (d.class, d.tick) IN (\
+     SELECT t.class, t.tick FROM driftgate.ticks t WHERE t.claimed_at < $1::timestamptz \
+     AND EXISTS (SELECT FROM driftgate.ticks n WHERE n.class = t.class AND n.tick > t.tick) \
+     ORDER BY t.claimed_at LIMIT $2)",
+    "DELETE FROM driftgate.task_runs d WHERE d.id IN (\
+     SELECT k.id FROM driftgate.task_runs k WHERE k.finished_at < $1::timestamptz \
+     ORDER BY k.finished_at LIMIT $2)",
+];
+
 fn begin(limits: &Limits) -> String {
     format!(
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL search_path = ''; \

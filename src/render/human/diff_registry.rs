@@ -27,7 +27,7 @@ pub(super) fn render(rows: &DiffRows, page: &mut Page<'_>) -> io::Result<()> {
                 line.name(|row| row.name.to_string()),
                 mark(Some(row.registry)).to_owned(),
                 mark(row.migrations).to_owned(),
-                mark(Some(row.live)).to_owned(),
+                mark(row.live).to_owned(),
                 row.presence.to_owned(),
             ]
         })?;

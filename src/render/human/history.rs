@@ -57,6 +57,9 @@ fn pruned(row: &PrunedRow, page: &mut Page<'_>) -> io::Result<()> {
     if row.kept > 0 {
         text.push_str(&format!("; {} kept: the last success of a view", count(row.kept, "row")));
     }
+    if row.ticks > 0 {
+        text.push_str(&format!("; {} of schedules {done}", count(row.ticks, "row")));
+    }
     page.paragraph("", "  ", &text)
 }
 

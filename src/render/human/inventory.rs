@@ -8,6 +8,7 @@ use super::alike::{self, Line};
 use super::table::{self, Column};
 use crate::render::Detail;
 use crate::report::inventory::{InventoryRow, InventoryRows};
+use crate::report::timestamp;
 use crate::snapshot::ReadStatus;
 use crate::tenant_safety::SafetyClass;
 use crate::wording;
@@ -200,7 +201,7 @@ fn as_of(row: &InventoryRow) -> String {
         None => "not on record".to_owned(),
         Some(last) => {
             let took = wording::duration(Duration::from_millis(last.duration_ms));
-            format!("{}, {} ago; that took {took}", last.at, age(last.age_seconds))
+            format!("{}, {} ago; that took {took}", timestamp(last.at), age(last.age_seconds))
         }
     };
     if row.refreshed_since == Some(true) {
@@ -208,7 +209,8 @@ fn as_of(row: &InventoryRow) -> String {
     }
     if let Some(failed) = &row.failed_since {
         let code = failed.sqlstate.as_ref().map_or_else(String::new, |code| format!(" ({code})"));
-        text += &format!("; the last try ended with {}{code} at {}", failed.outcome, failed.at);
+        let at = timestamp(failed.at);
+        text += &format!("; the last try ended with {}{code} at {at}", failed.outcome);
     }
     text
 }

@@ -1,30 +1,27 @@
 //! `lock-status` for a reader: view by view, who holds and behind them who waits; then the
 //! keys that have no name.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::io;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use owo_colors::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::Page;
 use crate::lock_key::LockKey;
 use crate::lock_status::decode::key_at;
 use crate::lock_status::mode::LockMode;
 use crate::lock_status::release::{ReleaseOutcome, Signal};
-use crate::lock_status::{Lock, LockStatus, Owner, SessionState, Subject};
+use crate::lock_status::{Lock, LockStatus, Owner, Subject};
 use crate::report::lock_status::{LockRows, ReleaseRow};
 use crate::wording::{duration, plural, printable, wrapped};
 
 mod foreign;
+mod queue;
+mod session;
 
-/// How many readers are listed behind one lock, unless more is asked for.
-const MOST_READERS: usize = 5;
-
-/// How deep the indent of a queue goes; who waits behind whom is also said in words.
-const DEEPEST: usize = 6;
+use queue::{Queue, indent};
+use session::{behind, origin, who};
 
 pub(super) fn render(rows: &LockRows, page: &mut Page<'_>) -> io::Result<()> {
     let status = &rows.status;
@@ -51,8 +48,7 @@ fn view(status: &LockStatus, locks: &[Lock], page: &mut Page<'_>) -> io::Result<
     page.line(&name.to_string())?;
     let mut described = HashSet::new();
     for locks in locks.chunk_by(is_about_the_same) {
-        let mut queue = Queue { status, locks, written: HashSet::new() };
-        queue.write(&mut described, page)?;
+        Queue::of(status, locks).write(&mut described, page)?;
     }
     page.line("")
 }
@@ -63,89 +59,6 @@ fn is_about_the_same(one: &Lock, other: &Lock) -> bool {
         (Subject::View(one), Subject::View(other)) => one == other,
         _ => false,
     }
-}
-
-/// The locks on one thing.
-struct Queue<'s> {
-    status: &'s LockStatus,
-    locks: &'s [Lock],
-    /// The places of the locks that were written.
-    written: HashSet<usize>,
-}
-
-impl<'s> Queue<'s> {
-    /// Writes holders, and below each those that wait behind it.
-    fn write(&mut self, described: &mut HashSet<Owner>, page: &mut Page<'_>) -> io::Result<()> {
-        let (status, locks) = (self.status, self.locks);
-        let parents = parents(locks);
-        let roots = (0..locks.len()).filter(|at| !parents.contains_key(at));
-        for root in roots {
-            self.branch(root, 0, &parents, described, page)?;
-        }
-        // Whoever waits in a circle is behind nobody that was written.
-        for at in 0..locks.len() {
-            if self.written.insert(at) {
-                lock(status, &locks[at], 1, described, page)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn branch(
-        &mut self,
-        at: usize,
-        depth: usize,
-        parents: &HashMap<usize, usize>,
-        described: &mut HashSet<Owner>,
-        page: &mut Page<'_>,
-    ) -> io::Result<()> {
-        if !self.written.insert(at) {
-            return Ok(());
-        }
-        lock(self.status, &self.locks[at], depth, described, page)?;
-        let behind = (0..self.locks.len()).filter(|child| parents.get(child) == Some(&at));
-        let (mut readers, mut unlisted) = (0, 0);
-        for child in behind.collect::<Vec<_>>() {
-            let is_reader = is_reader(&self.locks[child]);
-            readers += usize::from(is_reader);
-            if is_reader && readers > MOST_READERS && !page.is_verbose() {
-                self.written.insert(child);
-                unlisted += 1;
-            } else {
-                self.branch(child, depth + 1, parents, described, page)?;
-            }
-        }
-        if unlisted > 0 {
-            let more = plural(unlisted, "more reader");
-            let verb = if unlisted == 1 { "waits" } else { "wait" };
-            page.line(&format!("{}{more} {verb} there; -v lists all", indent(depth + 1)))?;
-        }
-        Ok(())
-    }
-}
-
-/// Returns for each lock that waits the place of the one that it is written below: of those
-/// in front of it, the one that is last in the line.
-fn parents(locks: &[Lock]) -> HashMap<usize, usize> {
-    let mut place: HashMap<i32, usize> = HashMap::new();
-    for (at, lock) in locks.iter().enumerate() {
-        let pid = if let Owner::Session(pid) = lock.owner { pid } else { 0 };
-        // Who holds one lock and waits for another is in front of others by both.
-        place.insert(pid, at);
-    }
-    let mut parents = HashMap::new();
-    for (at, lock) in locks.iter().enumerate() {
-        let Some(wait) = &lock.wait else { continue };
-        let in_front = wait.blocked_by.iter().filter_map(|pid| place.get(pid).copied());
-        if let Some(parent) = in_front.filter(|parent| *parent != at).max() {
-            parents.insert(at, parent);
-        }
-    }
-    parents
-}
-
-fn indent(depth: usize) -> String {
-    " ".repeat(2 + 2 * depth.min(DEEPEST))
 }
 
 /// Writes one lock: what, by whom, and what there is to say of it.
@@ -204,8 +117,8 @@ fn what(status: &LockStatus, lock: &Lock) -> String {
     let thing = match (&lock.subject, lock.key_name()) {
         (Subject::Key(..), Some(name)) => {
             let tenant = name.tenant.as_ref().map(|tenant| format!(" for tenant {tenant}"));
-            let which = if name.next_in_line { "place of the next in line" } else { "key" };
-            format!("the {which}{} ({})", tenant.unwrap_or_default(), name.scheme.as_str())
+            let which = if name.next_in_line { "next in line" } else { "the key" };
+            format!("{which}{} ({})", tenant.unwrap_or_default(), name.scheme.as_str())
         }
         _ if is_reader(lock) => "the view".to_owned(),
         _ => format!("the view ({})", lock.mode.word()),
@@ -223,7 +136,12 @@ fn what(status: &LockStatus, lock: &Lock) -> String {
                     .and_then(|session| session.details.as_ref())
                     .and_then(|details| details.xact_start),
             };
-            let holds = if is_reader(lock) { "reads" } else { "holds" };
+            let is_next = lock.key_name().is_some_and(|name| name.next_in_line);
+            let holds = match is_reader(lock) {
+                true => "reads",
+                false if is_next => "is",
+                false => "holds",
+            };
             format!("{who} {holds} {thing}{}", lasting(since))
         }
         Some(wait) => {
@@ -240,90 +158,6 @@ fn what(status: &LockStatus, lock: &Lock) -> String {
         text += &format!("; the same number is the key of {}", others.join(", "));
     }
     text
-}
-
-/// Returns those in front in words.
-fn behind(pids: &[i32]) -> Option<String> {
-    const MOST: usize = 4;
-    let named: Vec<String> = pids
-        .iter()
-        .take(MOST)
-        .map(|pid| match pid {
-            0 => "a prepared transaction".to_owned(),
-            pid => pid.to_string(),
-        })
-        .collect();
-    match pids.len() {
-        0 => None,
-        count if count > MOST => Some(format!("{} and {} more", named.join(", "), count - MOST)),
-        _ => Some(named.join(", ")),
-    }
-}
-
-/// Writes who a session is, and what it does.
-fn who(
-    session: &SessionState,
-    now: DateTime<Utc>,
-    indent: &str,
-    page: &mut Page<'_>,
-) -> io::Result<()> {
-    page.paragraph(indent, indent, &identity(session, now))?;
-    if let Some(wait) = &session.waits_elsewhere {
-        let behind = behind(&wait.blocked_by);
-        let behind = behind.map(|behind| format!(", behind {behind}")).unwrap_or_default();
-        page.paragraph(indent, indent, &format!("waits for {}{behind}", wait.what))?;
-    }
-    let Some(details) = &session.details else { return Ok(()) };
-    let Some(query) = &details.query else { return Ok(()) };
-    let query = query.split_whitespace().collect::<Vec<_>>().join(" ");
-    let last = if details.state.as_deref() == Some("active") { "" } else { "last: " };
-    if page.is_verbose() {
-        return page.paragraph(indent, indent, &format!("{last}{query}"));
-    }
-    let room = page.appearance.width.saturating_sub(indent.len()).max(20);
-    page.line(&format!("{indent}{}", shortened(&printable(&format!("{last}{query}")), room)))
-}
-
-/// Returns role, application, client and state of a session, as far as they are told.
-fn identity(session: &SessionState, now: DateTime<Utc>) -> String {
-    let mut parts: Vec<String> = origin(session).collect();
-    match &session.details {
-        None => parts.push("state not shown to this role".to_owned()),
-        Some(details) => {
-            let since =
-                details.state_change.map(|since| (now - since).to_std().unwrap_or_default());
-            parts.extend(details.state.as_ref().map(|state| match since {
-                Some(since) if since >= Duration::from_secs(1) => {
-                    format!("{state} for {}", duration(since))
-                }
-                _ => state.clone(),
-            }));
-        }
-    }
-    parts.join(", ")
-}
-
-/// Returns role, application and client of a session, as far as they are told.
-fn origin(session: &SessionState) -> impl Iterator<Item = String> {
-    let client = session.details.as_ref().and_then(|details| details.client_addr.clone());
-    let user = session.user.as_ref().map(ToString::to_string);
-    [user, session.application_name.clone(), client].into_iter().flatten()
-}
-
-/// Returns a text that fits, cut where it does not.
-fn shortened(text: &str, room: usize) -> String {
-    if text.width() <= room {
-        return text.to_owned();
-    }
-    let mut left = room - 1;
-    let fits = |c: &char| {
-        let width = c.width().unwrap_or(0);
-        let is_room = width <= left;
-        left = left.saturating_sub(width);
-        is_room
-    };
-    let cut: String = text.chars().take_while(fits).collect();
-    format!("{}…", cut.trim_end())
 }
 
 fn totals(

@@ -117,7 +117,7 @@ fn status(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
     for (name, value) in [
         ("head", head),
         ("current", rows.current.as_deref().map_or_else(unknown, list)),
-        ("ledger", rows.ledger.to_owned()),
+        ("ledger", ledger(rows)),
         ("pending", count(&rows.pending)),
         ("unknown", count(&rows.unknown)),
         ("changed", count(&rows.changed)),
@@ -125,6 +125,14 @@ fn status(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {
         page.paragraph(&format!("{name:<9} "), &" ".repeat(10), &value)?;
     }
     page.line("")
+}
+
+/// Tells the state of the ledger, and whose it is where it is not the usual one.
+fn ledger(rows: &MigrationRows) -> String {
+    match (rows.tool, rows.ledger) {
+        ("sqlx", ledger) | (_, ledger @ "none") => ledger.to_owned(),
+        (tool, ledger) => format!("{ledger}, that of {tool}"),
+    }
 }
 
 fn history(rows: &MigrationRows, page: &mut Page<'_>) -> io::Result<()> {

@@ -13,14 +13,14 @@ const LOCK: &str = "1603638845472611269";
 fn the_second_run_changes_nothing_and_says_so() {
     let database = TestDatabase::empty();
     let install = || driftgate(["history", "install"]).database(&database.url()).run().exits(0);
-    install().shows("installed, version 1");
+    install().shows("installed, version 2");
     let mut session = database.session();
     let tables = "SELECT c.oid, c.xmin, c.relacl FROM pg_class c
                    WHERE c.relnamespace = 'driftgate'::regnamespace ORDER BY 1";
     let before = session.rows(tables);
-    install().shows("already installed, version 1").shows("nothing was granted");
+    install().shows("already installed, version 2").shows("nothing was granted");
     assert_eq!(session.rows(tables), before);
-    assert_eq!(session.value("SELECT count(*) FROM driftgate.versions"), "1");
+    assert_eq!(session.value("SELECT count(*) FROM driftgate.versions"), "2");
 }
 
 #[test]
@@ -86,7 +86,12 @@ fn workers_may_read_and_add_and_nothing_else() {
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(
             rights,
-            [[text("refreshes"), text("INSERT SELECT")], [text("versions"), text("SELECT")]]
+            [
+                [text("refreshes"), text("INSERT SELECT")],
+                [text("task_runs"), text("INSERT SELECT")],
+                [text("ticks"), text("INSERT SELECT")],
+                [text("versions"), text("SELECT")],
+            ]
         );
     }
     let of_idle = format!("SELECT has_schema_privilege('{idle}', 'driftgate', 'USAGE')");
@@ -126,7 +131,7 @@ fn without_the_right_to_create_it_says_who_must_do_what() {
     database.session().run("CREATE SCHEMA driftgate");
     as_role(&url).exits(3).says(&format!("GRANT USAGE, CREATE ON SCHEMA driftgate TO {role}"));
     database.session().run(&format!("GRANT USAGE, CREATE ON SCHEMA driftgate TO {role}"));
-    as_role(&url).exits(0).shows("installed, version 1");
+    as_role(&url).exits(0).shows("installed, version 2");
 }
 
 #[test]
@@ -173,9 +178,9 @@ fn two_at_once_make_one() {
     gate.run("COMMIT");
     let mut said = both.map(|running| running.wait().exits(0).stdout);
     said.sort();
-    assert!(said[0].contains("already installed, version 1"), "{said:?}");
-    assert!(said[1].contains("\ninstalled, version 1"), "{said:?}");
-    assert_eq!(database.session().value("SELECT count(*) FROM driftgate.versions"), "1");
+    assert!(said[0].contains("already installed, version 2"), "{said:?}");
+    assert!(said[1].contains("\ninstalled, version 2"), "{said:?}");
+    assert_eq!(database.session().value("SELECT count(*) FROM driftgate.versions"), "2");
     assert_eq!(database.advisory_locks(), Vec::<String>::new());
 }
 

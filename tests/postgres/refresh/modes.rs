@@ -7,35 +7,12 @@ use super::scene::{MV, SALES, Scene, message, only, outcome, outcomes};
 
 const MORE: &str = "INSERT INTO public.sales VALUES ('d', 1, 100)";
 
-/// Every field that a result has in the report.
-const FIELDS: [&str; 16] = [
-    "as_of",
-    "correlation_id",
-    "duration_ms",
-    "error",
-    "lock",
-    "mode",
-    "notes",
-    "outcome",
-    "rows_after",
-    "rows_before",
-    "serves",
-    "started_at",
-    "tenant",
-    "tenants_after",
-    "tenants_before",
-    "view",
-];
-
 #[test]
 fn a_view_is_refreshed_concurrently_and_the_result_tells_all_about_it() {
     let scene = Scene::of_sales();
     scene.run(MORE);
     let report = scene.refreshes(["public.mv", "--count"], 0);
     let result = only(&report);
-    for field in FIELDS {
-        assert!(result.get(field).is_some(), "no {field} in {result:#}");
-    }
     assert_eq!(result["view"], "public.mv");
     assert_eq!(result["outcome"], "SUCCESS");
     assert_eq!(result["mode"], "concurrently");
@@ -210,4 +187,24 @@ fn a_role_that_may_not_refresh_fails_and_changes_nothing() {
     assert_eq!(outcome(&report), "FAILED");
     assert_eq!(only(&report)["error"]["sqlstate"], "42501");
     assert_eq!(scene.rows("public.mv"), before);
+}
+
+#[test]
+fn a_role_that_may_maintain_the_view_and_nothing_else_refreshes_it() {
+    let mut scene = Scene::of_sales();
+    let worker = scene.database.role("worker");
+    scene.run(MORE);
+    let grant = format!("GRANT MAINTAIN ON public.mv TO {worker}");
+    let version: u32 = scene.value("SHOW server_version_num").parse().expect("a number");
+    if version < 170_000 {
+        // The right came with 17: before it nobody has it, and the owner's are needed.
+        assert!(scene.session().try_run(&grant).is_err());
+        scene.run(&format!("ALTER MATERIALIZED VIEW public.mv OWNER TO {worker}"));
+        scene.run(&format!("GRANT SELECT ON public.sales TO {worker}"));
+    } else {
+        scene.run(&grant);
+    }
+    let run = scene.refresh(["--all"]).database(&scene.database.url_as(&worker)).json();
+    assert_eq!(outcome(&run.exits(0).document()), "SUCCESS");
+    assert_eq!(scene.value("SELECT count(*) FROM public.mv"), "10");
 }

@@ -210,10 +210,44 @@ pub(super) fn outcomes(report: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Returns the results of a report.
+/// Every field that a result has, whatever its outcome.
+const FIELDS: [&str; 15] = [
+    "as_of",
+    "correlation_id",
+    "duration_ms",
+    "error",
+    "lock",
+    "mode",
+    "notes",
+    "outcome",
+    "rows_after",
+    "rows_before",
+    "started_at",
+    "tenant",
+    "tenants_after",
+    "tenants_before",
+    "view",
+];
+
+/// Returns the results of a report, each of which has all that a result has.
 #[track_caller]
 pub(super) fn results(report: &Value) -> &[Value] {
-    report["data"]["refreshes"].as_array().unwrap_or_else(|| panic!("no refreshes in {report:#}"))
+    let results = report["data"]["refreshes"].as_array();
+    let results = results.unwrap_or_else(|| panic!("no refreshes in {report:#}"));
+    for result in results {
+        let has = |of: &Value, field: &str| {
+            assert!(of.get(field).is_some(), "no {field} in {result:#}");
+        };
+        FIELDS.iter().for_each(|field| has(result, field));
+        ["scheme", "key", "name"].iter().for_each(|field| has(&result["lock"], field));
+        if result["outcome"] == "SUCCESS" {
+            assert!(result["error"].is_null() && result["as_of"].is_string(), "{result:#}");
+        } else if !result["error"].is_null() {
+            let parts = ["sqlstate", "message", "hint"];
+            parts.iter().for_each(|field| has(&result["error"], field));
+        }
+    }
+    results
 }
 
 /// Returns the only result of a report.

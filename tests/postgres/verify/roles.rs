@@ -73,9 +73,8 @@ fn what_was_there_before_is_not_changed() {
     let name = database.name().to_owned();
     let state = || {
         maintenance().rows(&format!(
-            "SELECT rolcanlogin, rolconfig, rolpassword FROM pg_authid a
-               JOIN pg_roles r USING (rolname, rolcanlogin)
-              WHERE rolname = '{role}'
+            "SELECT a.rolcanlogin, r.rolconfig, a.rolpassword FROM pg_authid a
+               JOIN pg_roles r ON r.oid = a.oid WHERE r.rolname = '{role}'
              UNION ALL SELECT NULL, NULL, datacl::text FROM pg_database WHERE datname = '{name}'
              UNION ALL SELECT NULL, NULL, shobj_description(oid, 'pg_authid') FROM pg_roles
               WHERE rolname = '{role}'

@@ -216,7 +216,7 @@ Merge them: alembic merge -m "merge heads" bf20c1e77a3d c3d41f09be52
 
 head      bf20c1e77a3d, c3d41f09be52
 current   ae1027a6acf0
-ledger    ok
+ledger    ok, that of Alembic
 pending   2
 unknown   0
 changed   ?

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use super::{behind, identity, place_of};
+use super::place_of;
+use super::session::{behind, identity};
 use crate::lock_status::{Lock, LockStatus, Owner};
 use crate::render::human::Page;
 use crate::wording::plural;
