@@ -411,9 +411,9 @@ pub fn run(gates: &[GateId], facts: &Facts<'_>) -> Outcome {
     let mut outcome = Outcome::default();
     not_compared::note(gates, facts, &mut outcome);
     let is_asked = |gate| gates.contains(&gate);
-    for check in CHECKS.iter().filter(|check| {
-        is_asked(check.gate) || check.also().is_some_and(is_asked)
-    }) {
+    for check in
+        CHECKS.iter().filter(|check| is_asked(check.gate) || check.also().is_some_and(is_asked))
+    {
         match check.needs.iter().find_map(|source| facts.missing(*source)) {
             Some(reason) => outcome.cannot_judge(check, None, reason.to_owned()),
             None => (check.run)(check, facts, &mut outcome),

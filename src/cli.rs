@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::{
-    check_grants, demo, diff_registry, explain, history, inventory, lock_status, migrate, preflight,
-    refresh, schedule,
+    check_grants, demo, diff_registry, explain, history, inventory, lock_status, migrate,
+    preflight, refresh, schedule,
 };
 use crate::gate::FailOn;
 use crate::render::Format;

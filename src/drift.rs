@@ -155,9 +155,8 @@ pub fn compare<'a>(
 
 /// Returns what stands for a view that is not registered.
 fn place<'a>(registry: &'a Registry, name: &QualifiedName) -> Place<'a> {
-    let named = |entries: &'a [RegistryEntry]| {
-        entries.iter().find(|entry| entry.name.may_stand_for(name))
-    };
+    let named =
+        |entries: &'a [RegistryEntry]| entries.iter().find(|entry| entry.name.may_stand_for(name));
     if let Some(pattern) = registry.is_ignored(name) {
         Place::Ignored(pattern)
     } else if registry.has_templates() && named(&registry.matviews).is_some() {
@@ -175,7 +174,11 @@ mod tests {
     use super::*;
     use crate::testing::{registry, registry_of_tenants, snapshot, view};
 
-    fn presences(registry: &Registry, live: Option<&Snapshot>, built: Option<&Snapshot>) -> Vec<String> {
+    fn presences(
+        registry: &Registry,
+        live: Option<&Snapshot>,
+        built: Option<&Snapshot>,
+    ) -> Vec<String> {
         compare(registry, live, built)
             .views
             .iter()
@@ -256,10 +259,7 @@ mod tests {
         );
         let views = snapshot(["public.a", "public.tmp_1", "elsewhere.x"].map(view));
         let none = snapshot([]);
-        assert_eq!(
-            presences(&registry, Some(&none), Some(&views)),
-            ["public.a view-missing"]
-        );
+        assert_eq!(presences(&registry, Some(&none), Some(&views)), ["public.a view-missing"]);
         let compared = compare(&registry, Some(&views), Some(&none));
         assert_eq!((compared.ignored.len(), compared.outside.len()), (1, 1));
     }

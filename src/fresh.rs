@@ -167,10 +167,8 @@ mod tests {
     fn each_place_that_was_tried_says_why_not() {
         let local = Failure::new(FailureKind::Machine, "no programs");
         let server = Failure::new(FailureKind::Permission, "no CREATEDB").cause("app");
-        let failure = nowhere(vec![
-            (FreshSource::Local, local.clone()),
-            (FreshSource::Server, server),
-        ]);
+        let failure =
+            nowhere(vec![(FreshSource::Local, local.clone()), (FreshSource::Server, server)]);
         assert_eq!(
             failure.causes,
             ["--fresh local: no programs", "--fresh server: no CREATEDB: app"]

@@ -180,8 +180,7 @@ pub fn judge(
     unjudged: Vec<Unjudged>,
     fail_on: FailOn,
 ) -> GateResult {
-    let own =
-        || findings.iter().filter(|finding| finding.gate == id || finding.also == Some(id));
+    let own = || findings.iter().filter(|finding| finding.gate == id || finding.also == Some(id));
     let counted =
         |severity| own().filter(|one| one.severity == severity && one.exception.is_none()).count();
     let (errors, warnings) = (counted(Severity::Error), counted(Severity::Warning));
@@ -317,9 +316,11 @@ mod tests {
     #[test]
     fn a_finding_may_fail_two_gates() {
         let both = Finding { also: Some(GateId::Eg2), ..finding(Severity::Error) };
-        for (id, expected) in
-            [(GateId::Eg2, Verdict::Fail), (GateId::Eg3, Verdict::Fail), (GateId::Eg4, Verdict::Pass)]
-        {
+        for (id, expected) in [
+            (GateId::Eg2, Verdict::Fail),
+            (GateId::Eg3, Verdict::Fail),
+            (GateId::Eg4, Verdict::Pass),
+        ] {
             let gate = judge(id, vec!["a"], std::slice::from_ref(&both), vec![], FailOn::Error);
             assert_eq!(gate.verdict, expected, "{id}");
         }

@@ -4,6 +4,7 @@ pub mod apply_migrations;
 pub mod build_fresh; // step by step, with a look after each
 pub mod compare_definitions; // as the server prints them
 pub mod count_tenants;
+pub mod deploying;
 pub mod fresh_database; // made, and taken away
 pub mod history;
 pub mod ledger;

@@ -2,8 +2,8 @@
 
 pub(crate) mod fresh;
 pub(crate) mod grants;
-mod locks;
 pub(crate) mod history;
+mod locks;
 pub(crate) mod schedule;
 
 use std::path::Path;

@@ -162,7 +162,8 @@ impl Stories {
                 Some(("renames", step.as_str()))
             }
         });
-        let is_there = self.0.values().any(|story| story.name == *name && story.dropped_by.is_none());
+        let is_there =
+            self.0.values().any(|story| story.name == *name && story.dropped_by.is_none());
         if is_there { None } else { ended.into_iter().next() }
     }
 

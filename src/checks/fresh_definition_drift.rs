@@ -91,7 +91,10 @@ mod tests {
         let scene = scene(ENTRY).built(&["public.a"]).declared(differs(None));
         let found = scene.found("fresh-definition-drift");
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].message, "in a new database public.a is not what registry.toml declares");
+        assert_eq!(
+            found[0].message,
+            "in a new database public.a is not what registry.toml declares"
+        );
         assert_eq!(found[0].evidence.observed["diff"], "-SELECT 1\n+SELECT 2\n");
     }
 

@@ -19,6 +19,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
+    if facts.registry.schedules.is_empty() {
+        outcome.cannot_judge(check, None, super::schedule_unused::NO_CLASS);
+    }
     let from = facts.read_at.unwrap_or(DateTime::UNIX_EPOCH);
     let history = facts.history.as_ref().ok().copied();
     for class in classes(facts.registry) {

@@ -21,6 +21,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
+    if facts.registry.schedules.is_empty() {
+        outcome.cannot_judge(check, None, super::schedule_unused::NO_CLASS);
+    }
     let from = facts.read_at.unwrap_or(DateTime::UNIX_EPOCH);
     let mut told = BTreeSet::new();
     for entry in &facts.registry.matviews {

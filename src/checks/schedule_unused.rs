@@ -13,11 +13,14 @@ pub(super) const CHECK: Check = Check {
     run,
 };
 
+/// Why there is nothing to judge.
+pub(super) const NO_CLASS: &str =
+    "the registry declares no class in [schedules]: there is nothing to judge";
+
 fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
     let registry = facts.registry;
     if registry.schedules.is_empty() {
-        let reason = "the registry declares no class in [schedules]: there is nothing to judge";
-        outcome.cannot_judge(check, None, reason);
+        outcome.cannot_judge(check, None, NO_CLASS);
     }
     for (name, rules) in &registry.schedules {
         let of_views = registry.matviews.iter().chain(&registry.templates);

@@ -35,30 +35,24 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
             outcome.cannot_judge(check, Some(Subject::matview(name)), reason);
             continue;
         }
-        let words: Vec<&str> = attributes.iter().map(|drift| word(drift.attribute)).collect();
+        let words: Vec<String> = attributes.iter().map(|drift| told(drift)).collect();
         let deployment = deployment::of_making(facts, name);
         let remedy = match deployment.may_be_pending() {
             true => Remedy::says("deploy what is pending").command("driftgate migrate status"),
-            false => Remedy::says(
-                "change it back, or write a migration that changes it so everywhere; -v and JSON \
-                 show both sides",
-            ),
+            false => {
+                Remedy::says("change it back, or write a migration that makes it so everywhere")
+            }
         };
         let sides = |side: fn(&AttributeDrift) -> &Vec<String>| -> serde_json::Map<_, _> {
-            let side = |drift: &&AttributeDrift| {
-                (word(drift.attribute).to_owned(), json!(side(drift)))
-            };
+            let side =
+                |drift: &&AttributeDrift| (word(drift.attribute).to_owned(), json!(side(drift)));
             attributes.iter().map(side).collect()
         };
         outcome.add(
             check
                 .finding(
                     Subject::matview(name),
-                    format!(
-                        "{name} is not as the migrations build it: {} {}",
-                        words.join(", "),
-                        if words.len() == 1 && words[0] != "indexes" { "differs" } else { "differ" }
-                    ),
+                    format!("{name} is not as the migrations build it: {}", words.join("; ")),
                 )
                 .evidence(sides(|drift| &drift.expected), sides(|drift| &drift.found))
                 .query(query::attributes(name))
@@ -66,6 +60,21 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
                 .at(facts.location(entry)),
         );
     }
+}
+
+/// Returns what differs, each side with what it alone has.
+fn told(drift: &AttributeDrift) -> String {
+    let alone = |one: &[String], other: &[String]| -> Option<String> {
+        let alone: Vec<&str> =
+            one.iter().filter(|text| !other.contains(text)).map(String::as_str).collect();
+        (!alone.is_empty()).then(|| alone.join(", "))
+    };
+    let sides = [
+        alone(&drift.expected, &drift.found).map(|alone| format!("the migrations alone: {alone}")),
+        alone(&drift.found, &drift.expected).map(|alone| format!("live alone: {alone}")),
+    ];
+    let sides: Vec<String> = sides.into_iter().flatten().collect();
+    format!("{} ({})", word(drift.attribute), sides.join("; "))
 }
 
 const fn word(attribute: Attribute) -> &'static str {
@@ -102,7 +111,8 @@ mod tests {
         let scene = scene_of(ENTRY, &[Attribute::Owner, Attribute::Indexes]);
         let found = scene.found("view-altered");
         assert_eq!(found.len(), 1);
-        let message = "public.a is not as the migrations build it: owner, indexes differ";
+        let message = "public.a is not as the migrations build it: owner (the migrations alone: \
+                       x); indexes (the migrations alone: x)";
         assert_eq!(found[0].message, message);
         assert_eq!(scene_of(OWNED, &[Attribute::Comment]).found("view-altered").len(), 1);
     }

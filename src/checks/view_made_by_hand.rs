@@ -68,9 +68,7 @@ fn told(facts: &Facts<'_>, name: &QualifiedName) -> (String, Remedy) {
     }
     (
         "neither registered nor built by the migrations: it was made by hand".to_owned(),
-        Remedy::says(format!(
-            "adopt it, by a migration and an entry in {registry}, or drop it"
-        )),
+        Remedy::says(format!("adopt it, by a migration and an entry in {registry}, or drop it")),
     )
 }
 

@@ -33,7 +33,10 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
             check
                 .finding(
                     Subject::matview(view.name),
-                    format!("{} is registered, but the migrations do not build it{live}", view.name),
+                    format!(
+                        "{} is registered, but the migrations do not build it{live}",
+                        view.name
+                    ),
                 )
                 .evidence(
                     json!({ "view": view.name }),

@@ -24,7 +24,9 @@ fn run(check: &Check, facts: &Facts<'_>, outcome: &mut Outcome) {
         let (why, remedy) = match deployment::of_making(facts, name) {
             Deployment::Pending(file) => (
                 format!("{file}, which is pending, makes it, and {registry} does not name it"),
-                format!("register it in {registry} before it is deployed, or take it out of {file}"),
+                format!(
+                    "register it in {registry} before it is deployed, or take it out of {file}"
+                ),
             ),
             _ => (
                 "it is neither registered nor in the database".to_owned(),

@@ -338,8 +338,7 @@ fn beside(end: StepEnd, name: &str, verb: &str) -> Failure {
         StepEnd::Failed(broken) => {
             let message = format!("could not {verb} {name}");
             let failed = failed(name, name, *broken);
-            let mut failure =
-                Failure::new(FailureKind::Project, message).cause(failed.words());
+            let mut failure = Failure::new(FailureKind::Project, message).cause(failed.words());
             failure.sqlstate = failed.sqlstate.clone();
             if let Some(line) = failed.line {
                 failure = failure.cause(format!("at {name}:{line}"));

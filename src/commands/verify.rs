@@ -46,8 +46,10 @@ pub(super) async fn run(
 ) -> Result<Outcome, Failure> {
     let (wanted, _) = args.fresh.settle(context)?;
     if wanted == Fresh::None {
-        return Err(Failure::usage("`migrate verify` needs a new database, and --fresh none is none")
-            .hint("leave it out, or name a place: local, server, or the URL of an empty database"));
+        return Err(Failure::usage(
+            "`migrate verify` needs a new database, and --fresh none is none",
+        )
+        .hint("leave it out, or name a place: local, server, or the URL of an empty database"));
     }
     let plan = plan(context, registry, args)?;
     let pg_bin = args.fresh.pg_bin.as_deref();
@@ -157,7 +159,8 @@ fn plan(context: &Context, registry: &Registry, args: &Args) -> Result<Plan, Fai
 /// Returns the place of a migration that is named by its version, its file or the name of
 /// that.
 fn place(files: &[&MigrationFile], named: &str) -> Option<usize> {
-    let base = |file: &str| Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
+    let base =
+        |file: &str| Path::new(file).file_name().map(|name| name.to_string_lossy().into_owned());
     let digits = named.trim_start_matches('0');
     let is_named = |file: &&MigrationFile| {
         file.id == named

@@ -63,9 +63,9 @@ mod tests {
             ("a; drop role b", Some(vec!["a; drop role b"])),
         ] {
             let schemas = schemas(value);
-            let names = schemas.as_ref().map(|schemas| {
-                schemas.iter().map(Identifier::as_str).collect::<Vec<_>>()
-            });
+            let names = schemas
+                .as_ref()
+                .map(|schemas| schemas.iter().map(Identifier::as_str).collect::<Vec<_>>());
             assert_eq!(names, expected, "{value}");
         }
     }

@@ -326,7 +326,13 @@ impl<'f> Building<'f> {
 
     /// Turns an error into the end of a step; `before` is how many characters of the message
     /// stand before the step's own.
-    fn refused(&mut self, error: &sqlx::Error, step: &Step<'_>, before: usize, whom: As) -> StepEnd {
+    fn refused(
+        &mut self,
+        error: &sqlx::Error,
+        step: &Step<'_>,
+        before: usize,
+        whom: As,
+    ) -> StepEnd {
         let session = self.session(whom);
         let mut failure = session.failure(error, &format!("apply {}", step.file));
         let Some(said) = server_error::said(error).filter(|said| !is_weather(said.sqlstate)) else {
@@ -469,7 +475,8 @@ fn or_none(count: Result<i64, sqlx::Error>) -> Result<i64, sqlx::Error> {
 }
 
 async fn version_num(session: &mut Session) -> Result<i32, Failure> {
-    let rows = session.rows("SELECT current_setting('server_version_num')::int4 AS version_num").await;
+    let rows =
+        session.rows("SELECT current_setting('server_version_num')::int4 AS version_num").await;
     let read = rows.and_then(|rows| {
         rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get::<i32, _>("version_num")
     });

@@ -91,7 +91,8 @@ impl Keeper {
         self.marked.extend(roles.iter().cloned());
         for role in roles {
             let marked = own.run(statement::mark_role(role, &self.marker)).await;
-            marked.map_err(|error| own.failure(&error, &format!("mark the role {role} as ours")))?;
+            marked
+                .map_err(|error| own.failure(&error, &format!("mark the role {role} as ours")))?;
         }
         Ok(())
     }
@@ -172,10 +173,7 @@ fn shared(row: &PgRow) -> Result<((String, String, String), BTreeSet<String>), s
 /// Returns the failure for a step that would change more than the new database.
 pub(super) fn refused(file: &str, changes: &[String]) -> Failure {
     Failure::new(FailureKind::Database, format!("could not try {file} on a server that is shared"))
-        .cause(format!(
-            "it changes what is not the new database's alone: {}",
-            changes.join(", ")
-        ))
+        .cause(format!("it changes what is not the new database's alone: {}", changes.join(", ")))
         .hint("--fresh local tries it on a server of its own; nothing was changed here")
 }
 

@@ -14,10 +14,7 @@ mod sources;
 
 /// A command line of `migrate verify` on a scratch database of the test server.
 pub(crate) fn verify(project: &Project, database: &TestDatabase, arguments: &[&str]) -> Driftgate {
-    driftgate(["migrate", "verify"])
-        .args(arguments)
-        .project(project)
-        .database(&database.url())
+    driftgate(["migrate", "verify"]).args(arguments).project(project).database(&database.url())
 }
 
 fn on_server(project: &Project, database: &TestDatabase, arguments: &[&str]) -> Run {
@@ -82,7 +79,10 @@ fn the_views_of_the_reference_project_are_told_with_the_migration_that_made_them
         })
     );
     assert_eq!(verify["views"].as_array().expect("views").len(), 5);
-    assert_eq!(report["data"]["migrations"]["heads"], json!(["migrations/0007_scheduled_tasks.sql"]));
+    assert_eq!(
+        report["data"]["migrations"]["heads"],
+        json!(["migrations/0007_scheduled_tasks.sql"])
+    );
     assert_none_of(&report);
 }
 
@@ -102,17 +102,26 @@ fn a_view_is_followed_by_its_identity() {
         ),
         ("0003_rename.sql", "ALTER MATERIALIZED VIEW a RENAME TO renamed;"),
         ("0004_index.sql", "CREATE UNIQUE INDEX b_key ON b (id);"),
-        ("0005_again.sql", "DROP MATERIALIZED VIEW c; CREATE MATERIALIZED VIEW c AS SELECT 1 AS x;"),
+        (
+            "0005_again.sql",
+            "DROP MATERIALIZED VIEW c; CREATE MATERIALIZED VIEW c AS SELECT 1 AS x;",
+        ),
         ("0006_drops.sql", "DROP MATERIALIZED VIEW d; DROP INDEX b_key;"),
         ("0007_column.sql", "ALTER MATERIALIZED VIEW e RENAME COLUMN id TO key;"),
         ("0008_schema.sql", "ALTER SCHEMA rpt RENAME TO reports;"),
         ("0009_refresh.sql", "REFRESH MATERIALIZED VIEW untouched; ANALYZE untouched;"),
         ("0010_options.sql", "ALTER MATERIALIZED VIEW renamed SET (fillfactor = 70);"),
-        ("0011_swap.sql", "ALTER MATERIALIZED VIEW b RENAME TO x; \
-            ALTER MATERIALIZED VIEW c RENAME TO b; ALTER MATERIALIZED VIEW x RENAME TO c;"),
+        (
+            "0011_swap.sql",
+            "ALTER MATERIALIZED VIEW b RENAME TO x; \
+            ALTER MATERIALIZED VIEW c RENAME TO b; ALTER MATERIALIZED VIEW x RENAME TO c;",
+        ),
         ("0012_rows.sql", "INSERT INTO t VALUES (1, 'x');"),
-        ("0013_short.sql", "CREATE MATERIALIZED VIEW gone AS SELECT 1 AS x; \
-            DROP MATERIALIZED VIEW gone;"),
+        (
+            "0013_short.sql",
+            "CREATE MATERIALIZED VIEW gone AS SELECT 1 AS x; \
+            DROP MATERIALIZED VIEW gone;",
+        ),
     ]);
     let database = TestDatabase::empty();
     let report = on_server(&project, &database, &[]).exits(0).document();
@@ -153,7 +162,10 @@ fn the_first_migration_that_fails_is_told_with_the_words_of_the_server() {
             "message": "column \"nothing\" does not exist",
         })
     );
-    assert_eq!((&report["data"]["verify"]["applied"], &report["verdict"]), (&json!(2), &json!("fail")));
+    assert_eq!(
+        (&report["data"]["verify"]["applied"], &report["verdict"]),
+        (&json!(2), &json!("fail"))
+    );
     assert_eq!(views(&report), ["public.mv 0002 - -"]);
     assert_eq!(report["failure"]["sqlstate"], "42703");
     assert_none_of(&report);
@@ -197,7 +209,8 @@ fn a_file_that_runs_outside_a_transaction_is_looked_after_too() {
     let report = on_server(&project, &TestDatabase::empty(), &[]).exits(0).document();
     assert_eq!(views(&report), ["public.more 0004 - -", "public.mv 0002 0003 -"]);
 
-    project.write("migrations/0005_bad.sql", "-- no-transaction\nCREATE INDEX CONCURRENTLY ON x (y);");
+    project
+        .write("migrations/0005_bad.sql", "-- no-transaction\nCREATE INDEX CONCURRENTLY ON x (y);");
     let report = on_server(&project, &TestDatabase::empty(), &[]).exits(1).document();
     assert_eq!(report["data"]["verify"]["failed"]["sqlstate"], "42P01");
     assert_none_of(&report);

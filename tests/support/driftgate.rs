@@ -29,6 +29,8 @@ pub(crate) fn driftgate<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", home.path())
+        // A new database takes long: who looks at one says so.
+        .env("DRIFTGATE_FRESH", "none")
         .current_dir(home.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -18,6 +18,8 @@ pub(crate) fn refresh_all(url: &str, project: &Project) {
     for arguments in [["history", "install"], ["refresh", "--all"]] {
         driftgate(arguments).project(project).database(url).run().exits(0);
     }
+    // Its ticks are on record then too, whatever came of its tasks.
+    driftgate(["schedule", "run", "--once"]).project(project).database(url).run();
 }
 
 /// A refresh to be put on record.

@@ -27,9 +27,8 @@ impl Session {
         // Poolers refuse the driver's own parameter.
         let options = options.application_name("test").extra_float_digits(None);
         let options = options.disable_statement_logging();
-        let connection = runtime
-            .block_on(options.connect())
-            .expect("the test server lets the test in");
+        let connection =
+            runtime.block_on(options.connect()).expect("the test server lets the test in");
         Self { connection: Some(connection), runtime }
     }
 

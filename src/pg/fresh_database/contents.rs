@@ -125,7 +125,10 @@ mod tests {
     fn contents(rows: &[(i32, What, &str, Option<&str>)]) -> Contents {
         let content = |(rank, what, key, undo): &(i32, What, &str, Option<&str>)| {
             let undo = undo.map(str::to_owned);
-            ((*key).to_owned(), Content { rank: *rank, what: *what, name: format!("<{key}>"), undo })
+            (
+                (*key).to_owned(),
+                Content { rank: *rank, what: *what, name: format!("<{key}>"), undo },
+            )
         };
         Contents(rows.iter().map(content).collect())
     }

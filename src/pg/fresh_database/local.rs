@@ -105,7 +105,8 @@ fn is_there(database: &str) -> bool {
 
 /// Tells whether a role can and must be made: the server has some of its own.
 fn may_be_made(role: &RoleName, migrator: &Migrator) -> bool {
-    let is_reserved = role.as_str().starts_with("pg_") || ["public", "none"].contains(&role.as_str());
+    let is_reserved =
+        role.as_str().starts_with("pg_") || ["public", "none"].contains(&role.as_str());
     !is_reserved && role.as_str() != FIRST && *role != migrator.name
 }
 

@@ -15,10 +15,8 @@ use crate::pg::session::{Endpoint, SearchPath, Session};
 use crate::pg::{server_error, statement};
 
 /// What makes each version out of the one before it, from version 1.
-pub const VERSIONS: &[&str] = &[
-    include_str!("../sql/history_version_1.sql"),
-    include_str!("../sql/history_version_2.sql"),
-];
+pub const VERSIONS: &[&str] =
+    &[include_str!("../sql/history_version_1.sql"), include_str!("../sql/history_version_2.sql")];
 
 /// The first eight bytes, big-endian, of SHA-256 of `driftgate:history:install`.
 const LOCK: i64 = 1_603_638_845_472_611_269;

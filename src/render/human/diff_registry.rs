@@ -34,11 +34,13 @@ pub(super) fn render(rows: &DiffRows, page: &mut Page<'_>) -> io::Result<()> {
         page.line("")?;
     }
     let in_sync = rows.views.len() - apart.len();
-    page.line(&format!(
-        "{}: {in_sync} in registry and database, {} in one of them",
-        plural(rows.views.len(), "view"),
-        apart.len()
-    ))?;
+    let is_looked_at = rows.views.iter().any(|row| row.migrations.is_some());
+    let (all, others) = match is_looked_at {
+        true => ("registry, migrations and database", "not in all of them"),
+        false => ("registry and database", "in one of them"),
+    };
+    let views = plural(rows.views.len(), "view");
+    page.paragraph("", "  ", &format!("{views}: {in_sync} in {all}, {} {others}", apart.len()))?;
     of_tenants(rows, page)?;
     for ignored in &rows.ignored {
         let text = format!("ignored: {} (matches {})", ignored.name, ignored.pattern);

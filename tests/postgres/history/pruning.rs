@@ -41,10 +41,9 @@ fn what_is_old_goes_but_never_the_last_success_of_a_view() {
     let older = ["--older-than", "30days"];
     let everything = left(&database);
     let planned = prune(&database, &["--older-than", "30days", "--dry-run"]);
-    assert_eq!(
-        planned,
-        json!({ "rows": 3, "kept": 2, "dry_run": true, "older_than_seconds": 2_592_000 })
-    );
+    assert_eq!((&planned["rows"], &planned["kept"]), (&json!(3), &json!(2)));
+    assert_eq!(planned["dry_run"], true);
+    assert_eq!(planned["older_than_seconds"], 2_592_000);
     assert_eq!(left(&database), everything);
     assert_eq!(prune(&database, &older)["rows"], 3);
     let kept = [

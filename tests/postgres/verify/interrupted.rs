@@ -102,9 +102,9 @@ fn what_a_killed_run_has_left_goes_with_a_later_one_when_it_is_an_hour_old() {
     age("DATABASE", &scratch);
     age("ROLE", &name);
     // Somebody who looks at it keeps it.
-    let visitor = crate::support::session::Session::connect(
-        &crate::support::server::url_of(&scratch, "postgres"),
-    );
+    let visitor = crate::support::session::Session::connect(&crate::support::server::url_of(
+        &scratch, "postgres",
+    ));
     later();
     assert!(is_there(&scratch), "somebody is in it");
     drop(visitor);

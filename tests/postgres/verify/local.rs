@@ -60,8 +60,13 @@ fn own_server_migrations_run_as_the_role_that_migrates_with_its_rights_and_path(
         ),
         ("0002_view.sql", "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS x;"),
         ("0003_role.sql", "CREATE ROLE made_by_the_migrations;"),
-        ("0004_given.sql", &format!("GRANT CREATE ON SCHEMA rpt TO {owner}; \
-            ALTER MATERIALIZED VIEW mv OWNER TO {owner};")),
+        (
+            "0004_given.sql",
+            &format!(
+                "GRANT CREATE ON SCHEMA rpt TO {owner}; \
+            ALTER MATERIALIZED VIEW mv OWNER TO {owner};"
+            ),
+        ),
     ]);
     project.register(&format!("[roles.{owner}]\nread = []"));
     let url = database.url_as(&migrator);

@@ -149,6 +149,7 @@ fn auto_takes_the_server_where_no_programs_are_found_and_says_why_nothing_is_lef
         driftgate(["migrate", "verify"])
             .project(&project)
             .database(&database.url_as(role))
+            .env("DRIFTGATE_FRESH", "")
             .env("DRIFTGATE_PG_BIN", "/nowhere/at/all")
     };
     let report = run("postgres").json().exits(0).document();

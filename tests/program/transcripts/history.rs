@@ -59,7 +59,7 @@ fn installing_says_what_was_granted_and_that_it_was_there() {
         str![[r#"
 [URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
 
-installed, version 1
+installed, version [..]
 granted: refresh_worker may read and add to the history
 
 "#]],
@@ -71,7 +71,7 @@ granted: refresh_worker may read and add to the history
         str![[r#"
 [URL] as postgres (PostgreSQL [VERSION]), registry registry.toml
 
-already installed, version 1
+already installed, version [..]
 refresh_worker may read and add to the history already
 
 "#]],

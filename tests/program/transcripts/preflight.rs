@@ -23,6 +23,8 @@ EG-3 pass      the live views are those of the registry, as declared: 9 checks,
                nothing found
 EG-4 pass      each role can refresh, read and write what it must, and no more:
                8 checks, nothing found
+EG-5 pass      every schedule is loaded and really dispatches: 7 checks, nothing
+               found
 EG-6 pass      refreshes of one view exclude each other: 3 checks, nothing found
 EG-7 pass      no refresh and no read crosses tenants: 5 checks, nothing found
 EG-8 pass      every view is as fresh as declared: 2 checks, nothing found
@@ -74,6 +76,8 @@ EG-3 fail      4 errors; wanted: the live views are those of the registry, as
                declared
 EG-4 undecided public.mv_reconciliation_status is not in the database; wanted:
                each role can refresh, read and write what it must, and no more
+EG-5 pass      every schedule is loaded and really dispatches: 7 checks, nothing
+               found
 EG-6 pass      refreshes of one view exclude each other: 3 checks, nothing found
 EG-7 undecided public.mv_reconciliation_status is not in the database; wanted:
                no refresh and no read crosses tenants
