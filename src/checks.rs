@@ -20,10 +20,6 @@ mod concurrent_unfit;
 mod definition_drift;
 mod dependency_drift;
 mod deployment;
-mod fresh_build_failed;
-mod fresh_definition_drift;
-mod fresh_key_drift;
-mod fresh_owner_drift;
 mod lock_key_collision;
 mod lock_not_exclusive;
 mod migration_changed;
@@ -56,14 +52,9 @@ mod tenant_read_unfiltered;
 mod tenant_rows_lost;
 mod tenant_rows_uncertain;
 mod unique_key_drift;
-mod view_altered;
-mod view_made_by_hand;
 mod view_missing;
 mod view_never_refreshed;
-mod view_not_created;
-mod view_not_in_migrations;
 mod view_outside_schemas;
-mod view_retired;
 mod view_stale;
 mod view_unpopulated;
 mod view_unregistered;
@@ -121,23 +112,14 @@ pub static CHECKS: &[Check] = &[
     migration_unknown::CHECK,
     migration_changed::CHECK,
     migration_failed::CHECK,
-    fresh_build_failed::CHECK,
-    view_not_in_migrations::CHECK,
-    view_not_created::CHECK,
-    view_retired::CHECK,
-    fresh_definition_drift::CHECK,
-    fresh_owner_drift::CHECK,
-    fresh_key_drift::CHECK,
     view_missing::CHECK,
     view_unregistered::CHECK,
-    view_made_by_hand::CHECK,
     view_unpopulated::CHECK,
     definition_drift::CHECK,
     owner_drift::CHECK,
     unique_key_drift::CHECK,
     concurrent_unfit::CHECK,
     dependency_drift::CHECK,
-    view_altered::CHECK,
     view_outside_schemas::CHECK,
     role_missing::CHECK,
     refresh_denied::CHECK,

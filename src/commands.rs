@@ -26,7 +26,6 @@ pub mod history;
 pub mod inventory;
 pub mod lock_status;
 pub mod migrate;
-mod new_database;
 pub mod preflight;
 pub mod refresh;
 pub mod schedule;

@@ -104,7 +104,7 @@ pub enum Data {
     /// `migrate`.
     Migrate(migrate::MigrateRows),
     /// `migrate verify`.
-    Verify(verify::VerifyReport),
+    Verify(Box<verify::VerifyReport>),
     /// `refresh`.
     Refresh(refresh::RefreshRows),
     /// `schedule`.

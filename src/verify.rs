@@ -171,7 +171,7 @@ impl Stories {
     /// dropped last.
     pub fn of(&self, name: &QualifiedName) -> Option<&ViewStory> {
         let of_name = || self.0.values().filter(|story| story.name == *name);
-        of_name().find(|story| story.dropped_by.is_none()).or_else(|| of_name().last())
+        of_name().find(|story| story.dropped_by.is_none()).or_else(|| of_name().next_back())
     }
 }
 
@@ -187,7 +187,9 @@ mod tests {
         Look { seen: seen.into(), living: living.into() }
     }
 
-    fn told(stories: &Stories) -> Vec<(String, Option<&str>, Vec<&str>, Option<&str>)> {
+    type Told<'s> = (String, Option<&'s str>, Vec<&'s str>, Option<&'s str>);
+
+    fn told(stories: &Stories) -> Vec<Told<'_>> {
         let of = |story: &&'_ ViewStory| story.name.to_string();
         stories
             .by_name()

@@ -67,19 +67,6 @@ pub(super) fn of_making(facts: &Facts<'_>, name: &QualifiedName) -> Deployment {
         Err(reason) => Deployment::Unknown(reason.clone()),
     }
 }
-
-/// Returns whether what took a name away was applied: the step that dropped or renamed the
-/// last view of that name; `None`: no migration ever had it.
-pub(super) fn of_ending(facts: &Facts<'_>, name: &QualifiedName) -> Option<(String, Deployment)> {
-    let stories = &facts.fresh.as_ref().ok()?.built.stories;
-    let (verb, step) = stories.ending_of(name)?;
-    let deployment = match &facts.migrations {
-        Ok(state) => of_steps(state, &[step]),
-        Err(reason) => Deployment::Unknown(reason.clone()),
-    };
-    Some((format!("{step} {verb} it"), deployment))
-}
-
 fn of_steps(state: &MigrationState, steps: &[&str]) -> Deployment {
     let pending = match state.pending() {
         Ok(pending) => pending,

@@ -51,20 +51,6 @@ pub(super) fn cron_jobs(class: &str) -> String {
         literal(&prefix)
     )
 }
-
-/// Returns the query that shows a view's owner, storage options, comment and indexes.
-pub(super) fn attributes(name: &QualifiedName) -> String {
-    format!(
-        "SELECT pg_get_userbyid(c.relowner) AS owner, c.reloptions, \
-         obj_description(c.oid, 'pg_class') AS comment, pg_get_indexdef(i.indexrelid) AS index \
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-         LEFT JOIN pg_index i ON i.indrelid = c.oid \
-         WHERE c.relkind = 'm' AND n.nspname = {} AND c.relname = {}",
-        literal(name.schema.as_str()),
-        literal(name.name.as_str()),
-    )
-}
-
 /// Returns the query that shows the definition of a view as the server prints it.
 pub(super) fn definition(name: &QualifiedName) -> String {
     format!(

@@ -77,6 +77,8 @@ async fn as_declared(tour: &mut Tour<'_>) -> Result<(), Failure> {
     tour.say("Refreshes go on record in the database itself: that tells how old rows are.")?;
     tour.run(&["history", "install"], Exit::Done).await?;
     tour.run(&["refresh", "--all"], Exit::Done).await?;
+    tour.say("The schedule's first ticks, which a scheduler would dispatch from now on:")?;
+    tour.run(&["schedule", "run", "--once", "--quiet"], Exit::Done).await?;
     tour.say("And the verdict, for people and pipelines alike:")?;
     tour.run(&["preflight"], Exit::Done).await
 }

@@ -2,41 +2,42 @@
 
 use crate::checks::Facts;
 use crate::commands::definitions::compare_definitions;
-use crate::commands::diff_registry::{depth_for, reasons};
-use crate::commands::fresh::FreshArgs;
-use crate::commands::new_database::{Unbuilt, build, read_live};
+use crate::commands::diff_registry::depth_for;
 use crate::commands::tenants::{FilledIn, fill_in};
 use crate::commands::{
     Context, check_grants, judge, judged_outcome, migrate, serialization, target_facts,
 };
 use crate::failure::{Failure, FailureKind};
-use crate::fresh::Fresh;
-use crate::gate::GateId;
+use crate::finding::Unjudged;
+use crate::gate::{self, FailOn, GateId};
 use crate::grants::Chosen;
+use crate::judgement::Judgement;
 use crate::migrations::MigrationState;
 use crate::pg::history::read_last_refreshes;
+use crate::pg::read_snapshot::read_snapshot;
 use crate::pg::schedule::read_dispatched;
 use crate::project;
 use crate::registry::Registry;
 use crate::report::{Data, Outcome};
 use crate::snapshot::Snapshot;
 
-/// The gates that judge views, each tenant's own among them.
-const OF_VIEWS: [GateId; 7] =
-    [GateId::Eg2, GateId::Eg3, GateId::Eg4, GateId::Eg5, GateId::Eg6, GateId::Eg7, GateId::Eg8];
+/// The gates that this version can judge.
+const BUILT: [GateId; 7] =
+    [GateId::Eg1, GateId::Eg3, GateId::Eg4, GateId::Eg5, GateId::Eg6, GateId::Eg7, GateId::Eg8];
+
+/// Those of them that judge views, each tenant's own among them.
+const OF_VIEWS: [GateId; 6] =
+    [GateId::Eg3, GateId::Eg4, GateId::Eg5, GateId::Eg6, GateId::Eg7, GateId::Eg8];
 
 /// Run the gates and print one pass/fail report.
 ///
-/// The gates are those of `[gates]` in the registry, or every one.
+/// The gates are those of `[gates]` in the registry, or every gate that this
+/// version judges. A required gate that it does not judge is undecided, exit 3.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Judge this gate and no other; repeatable (EG-1 to EG-8, or the slug)
     #[arg(long, value_name = "GATE")]
     pub gate: Vec<GateId>,
-
-    /// Where a new database comes from, for EG-2.
-    #[command(flatten)]
-    pub fresh: FreshArgs,
 }
 
 /// Judges the gates.
@@ -51,18 +52,7 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
     let gates = gates(args, &registry);
     let wants = |wanted: &[GateId]| gates.iter().any(|gate| wanted.contains(gate));
     let all = Chosen::default();
-    let (wanted, _) = args.fresh.settle(context)?;
-    let wants_new = wants(&[GateId::Eg2]);
-    let (
-        (filled_in, definitions),
-        (snapshot, deploying),
-        new,
-        migrations,
-        rights,
-        history,
-        schedule,
-        project,
-    ) = tokio::join!(
+    let ((filled_in, definitions), snapshot, migrations, rights, history, schedule, project) = tokio::join!(
         async {
             let filled_in = match wants(&OF_VIEWS) {
                 true => fill_in(&endpoint, &registry).await,
@@ -72,25 +62,13 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
             let definitions = when(wants(&[GateId::Eg3]), comparing).await;
             (filled_in, definitions)
         },
-        read_live(&endpoint, depth_for(&registry), wants_new),
-        when(wants_new && wanted != Fresh::None, async {
-            let built = build(context, &registry, &wanted, args.fresh.pg_bin.as_deref()).await;
-            built.map_err(Unbuilt::into_failure)
-        }),
-        when(wants(&[GateId::Eg1, GateId::Eg2]), migrate::read(context, &registry)),
+        read_snapshot(&endpoint, depth_for(&registry)),
+        when(wants(&[GateId::Eg1]), migrate::read(context, &registry)),
         when(wants(&[GateId::Eg4, GateId::Eg7]), check_grants::read(&endpoint, &registry)),
         when(wants(&[GateId::Eg5, GateId::Eg8]), read_last_refreshes(&endpoint)),
         when(wants(&[GateId::Eg5]), read_dispatched(&endpoint)),
         project::facts(&registry.source),
     );
-    let (fresh, left) = match new {
-        Ok(new) => {
-            let live = snapshot.as_ref().ok().map(|snapshot| (&endpoint, snapshot));
-            new.compare(&filled_in.registry, live).await
-        }
-        Err(_) if wants_new && wanted == Fresh::None => (Err(Failure::usage(NOT_BUILT)), None),
-        Err(failure) => (Err(failure), None),
-    };
     let grants = match rights {
         Ok(rights) => check_grants::compare(&endpoint, &filled_in.registry, rights, &all).await,
         Err(failure) => Err(failure),
@@ -117,11 +95,8 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         grants.as_ref().map(|read| &read.grants).map_err(|failure| failure.message.clone()),
         grants.as_ref().ok().map(|read| read.server.read_at),
     );
-    let facts = match wants_new {
-        true => facts.with_fresh(fresh.as_ref().map_err(reasons), deploying),
-        false => facts,
-    };
-    let judgement = judge(context, &gates, &facts);
+    let judgement =
+        with_gates_that_are_not_built(judge(context, &gates, &facts), context.settings.fail_on);
     let mut outcome = Outcome::new(Data::Nothing {});
     outcome.target = match (&snapshot, &migrations) {
         (Ok(snapshot), _) => Some(target_facts(&endpoint, &snapshot.server)),
@@ -134,8 +109,6 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
             outcome.notes.push(note.clone());
         }
     }
-    let of_new = fresh.iter().flat_map(|fresh| fresh.built.notes.iter().cloned());
-    outcome.notes.extend(of_new);
     // A registry without migrations is no failure: the gate itself says so.
     let of_locks = locks.ok().and_then(|read| read.failure);
     let of_others = [
@@ -145,8 +118,6 @@ pub async fn run(context: &Context, args: &Args) -> Result<Outcome, Failure> {
         schedule.err(),
         filled_in.failure,
         definitions.err(),
-        fresh.err(),
-        left,
         of_locks,
     ];
     let failure = std::iter::once(snapshot.err())
@@ -165,8 +136,6 @@ async fn when<T>(
     if wanted { reading.await } else { Err(Failure::usage("it was not asked for")) }
 }
 
-const NOT_BUILT: &str = "the migrations were not looked at: --fresh none";
-
 const NOT_LOOKED_AT: &str = "the database itself could not be looked at";
 
 /// Tells whether something answered: a server or pooler that refused did.
@@ -178,7 +147,7 @@ fn was_reached(snapshot: &Result<Snapshot, Failure>) -> bool {
 ///
 /// The URL of the role that migrates may name another database by mistake, and a verdict
 /// on two databases is none.
-pub(super) fn migration_state<'a>(
+fn migration_state<'a>(
     snapshot: &Result<Snapshot, Failure>,
     migrations: &'a Result<migrate::Read, Failure>,
 ) -> Result<&'a MigrationState, String> {
@@ -195,10 +164,21 @@ pub(super) fn migration_state<'a>(
 fn gates(args: &Args, registry: &Registry) -> Vec<GateId> {
     let mut gates = match (&args.gate[..], &registry.required_gates) {
         ([], Some(required)) => required.clone(),
-        ([], None) => GateId::ALL.to_vec(),
+        ([], None) => BUILT.to_vec(),
         (asked_for, _) => asked_for.to_vec(),
     };
     gates.sort();
     gates.dedup();
     gates
+}
+
+/// Says of a gate that was asked for, and that this version does not judge, that it is
+/// undecided for that reason.
+fn with_gates_that_are_not_built(mut judgement: Judgement, fail_on: FailOn) -> Judgement {
+    for result in judgement.gates.iter_mut().filter(|result| !BUILT.contains(&result.id)) {
+        let reason = format!("driftgate {} does not judge it", env!("CARGO_PKG_VERSION"));
+        let unjudged = Unjudged { check: None, subject: None, reason };
+        *result = gate::judge(result.id, vec![], &judgement.findings, vec![unjudged], fail_on);
+    }
+    judgement
 }

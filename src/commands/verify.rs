@@ -79,7 +79,7 @@ async fn tell(
     let mut built = built?;
     let notes = std::mem::take(&mut built.notes);
     let failure = built.failed.as_ref().map(|failed| failure(failed, database));
-    let mut outcome = Outcome::new(Data::Verify(rows(plan, database, &server, built)));
+    let mut outcome = Outcome::new(Data::Verify(Box::new(rows(plan, database, &server, built))));
     outcome.exit = failure.as_ref().map_or(Exit::Done, Failure::exit);
     outcome.failure = failure;
     outcome.project = Some(project);

@@ -163,7 +163,9 @@ fn changes(seen: &State, seen_by_all: &State) -> Changes {
     }
 }
 
-fn shared(row: &PgRow) -> Result<((String, String, String), BTreeSet<String>), sqlx::Error> {
+type Shared = ((String, String, String), BTreeSet<String>);
+
+fn shared(row: &PgRow) -> Result<Shared, sqlx::Error> {
     let text = |column| row.try_get::<Option<String>, _>(column).map(Option::unwrap_or_default);
     let roles: Option<Json<BTreeSet<String>>> = row.try_get("roles")?;
     let roles = roles.map(|roles| roles.0).unwrap_or_default();

@@ -2,7 +2,7 @@
 //! other.
 
 use crate::checks::{self, Facts};
-use crate::definitions::{AttributeDrift, Compared};
+use crate::definitions::Compared;
 use crate::finding::{Finding, Unjudged};
 use crate::fresh::{FreshInventory, LiveDrift};
 use crate::gate::GateId;
@@ -10,7 +10,7 @@ use crate::ident::QualifiedName;
 use crate::migrations::{Ledger, MigrationState};
 use crate::snapshot::{Snapshot, ViewState};
 use crate::testing::{applied, migrations, registry, snapshot, view};
-use crate::verify::{Built, FailedMigration, Look, SeenView};
+use crate::verify::{Built, Look, SeenView};
 
 /// Three sources, of which each may be missing.
 #[derive(Debug, Clone)]
@@ -24,7 +24,6 @@ pub(crate) struct Scene {
 }
 
 const ONE: &str = "migrations/0001_step.sql";
-const TWO: &str = "migrations/0002_step.sql";
 
 /// Starts a scene with a registry of these lines, behind its version.
 pub(crate) fn scene(registry: &str) -> Scene {
@@ -68,28 +67,6 @@ impl Scene {
         self
     }
 
-    /// The second migration drops a view that the first has made.
-    pub(crate) fn dropped(mut self, view: &str) -> Self {
-        let stories = &mut self.fresh_mut().built.stories;
-        let seen = vec![SeenView { oid: 90, name: name(view), shape: String::new() }];
-        stories.note(Some(ONE), Look { seen, living: [90].into() });
-        stories.note(Some(TWO), Look::default());
-        self
-    }
-
-    /// The second migration renamed the one view that is built, from this name.
-    pub(crate) fn renamed(mut self, from: &str) -> Self {
-        let fresh = self.fresh_mut();
-        let to = fresh.snapshot.views.keys().next().expect("a view is built").clone();
-        let seen = |name| vec![SeenView { oid: 1, name, shape: String::new() }];
-        fresh.built.stories = Default::default();
-        let living = [1].into();
-        fresh.built.stories.note(Some(ONE), Look { seen: seen(name(from)), living });
-        let living = [1].into();
-        fresh.built.stories.note(Some(TWO), Look { seen: seen(to), living });
-        self
-    }
-
     /// A tool has built them all at once.
     pub(crate) fn tool(mut self) -> Self {
         let fresh = self.fresh_mut();
@@ -105,30 +82,9 @@ impl Scene {
         self
     }
 
-    /// The second migration fails on a new database.
-    pub(crate) fn failed(mut self) -> Self {
-        let built = &mut self.fresh_mut().built;
-        built.applied = 1;
-        built.failed = Some(FailedMigration {
-            id: "2".into(),
-            file: TWO.into(),
-            sqlstate: Some("42P01".into()),
-            message: "no such table".into(),
-            hint: None,
-            line: Some(3),
-        });
-        self
-    }
-
     /// Neither migration was applied to the database.
     pub(crate) fn pending(mut self) -> Self {
         self.ledger = Ledger::Missing;
-        self
-    }
-
-    /// The ledger has a migration that the project does not.
-    pub(crate) fn unknown(mut self) -> Self {
-        self.ledger = Ledger::Read(vec![applied(1), applied(2), applied(3)]);
         self
     }
 
@@ -144,22 +100,9 @@ impl Scene {
         self
     }
 
-    /// The first view, in a new database, against its declared definition.
-    pub(crate) fn declared(mut self, compared: Compared) -> Self {
-        let fresh = self.fresh_mut();
-        let name = fresh.snapshot.views.keys().next().expect("a view is built").clone();
-        fresh.declared.insert(name, compared);
-        self
-    }
-
     /// The first view, live against the one of a new database.
     pub(crate) fn against_live(self, definition: Compared) -> Self {
         self.with_drift(LiveDrift { definition, attributes: vec![] })
-    }
-
-    /// What the first view, live, has otherwise than in a new database.
-    pub(crate) fn altered(self, attributes: Vec<AttributeDrift>) -> Self {
-        self.with_drift(LiveDrift { definition: Compared::Same, attributes })
     }
 
     fn with_drift(mut self, drift: LiveDrift) -> Self {

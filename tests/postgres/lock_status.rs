@@ -112,7 +112,7 @@ fn told(report: &Value) -> Vec<String> {
 fn of_pid<'r>(report: &'r Value, pid: &str) -> &'r Value {
     rows(report)
         .iter()
-        .find(|row| row["pid"].to_string() == pid)
+        .find(|row| row["pid"].as_i64() == pid.parse().ok())
         .unwrap_or_else(|| panic!("no {pid} in {:#}", report["data"]))
 }
 

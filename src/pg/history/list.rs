@@ -77,7 +77,12 @@ fn recorded(row: &PgRow) -> Result<RecordedRefresh, sqlx::Error> {
         message: row.try_get("message")?,
         hint: row.try_get("hint")?,
         role: RoleName::from_catalog(text("role_name")?),
-        server_version: text("server_version")?,
+        // Packagers add their own words behind the number.
+        server_version: text("server_version")?
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
         tool_version: text("tool_version")?,
     })
 }

@@ -17,7 +17,7 @@ SELECT $1, $2, $3, $4, $5, coalesce(v.oid, $6), CASE WHEN $8 = 'SUCCESS' THEN v.
        $8, $9, $10, $11, pg_catalog.clock_timestamp(), $12, $24,
        $13, $14, $15, $16,
        $17, $18, $19, $20, $21, $22,
-       current_user, pg_catalog.current_setting('server_version'), $23
+       current_user, pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1), $23
   FROM (SELECT 1) one
   LEFT JOIN (SELECT c.oid, c.xmin
                FROM pg_catalog.pg_class c

@@ -100,11 +100,9 @@ fn write_why(result: &RefreshResult, page: &mut Page<'_>) -> io::Result<()> {
         lines.push(format!("{}{code}", error.message));
         lines.extend(error.hint.as_ref().map(|hint| format!("hint: {hint}")));
     }
-    if let Some(serves) = result.serves {
-        if result.outcome == RefreshOutcome::Success {
-            let tenants = plural(serves, "tenant");
-            lines.push(format!("one refresh of the shared view serves {tenants}"));
-        }
+    if let Some(serves) = result.serves.filter(|_| result.outcome == RefreshOutcome::Success) {
+        let tenants = plural(serves, "tenant");
+        lines.push(format!("one refresh of the shared view serves {tenants}"));
     }
     lines.extend(result.notes.iter().cloned());
     if lines.is_empty() {

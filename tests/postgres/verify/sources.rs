@@ -184,7 +184,8 @@ fn what_is_typed_is_understood_or_refused_before_anything_is_contacted() {
         assert!(!format!("{}{}", run.stdout, run.stderr).contains("secret_word"), "{run:?}");
     }
     let nothing = Project::new("version = 1\n");
-    driftgate(["migrate", "verify"]).project(&nothing).run().exits(2).says("[migrations]");
+    let verify = driftgate(["migrate", "verify"]).project(&nothing).env("DRIFTGATE_FRESH", "local");
+    verify.run().exits(2).says("[migrations]");
 }
 
 #[test]
