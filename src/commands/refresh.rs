@@ -43,7 +43,7 @@ pub struct Args {
     #[arg(long)]
     pub all: bool,
 
-    /// The views of a class of [schedules]; repeatable
+    /// The views of a class of `[schedules]`; repeatable
     #[arg(long, value_name = "NAME")]
     pub class: Vec<String>,
 
