@@ -96,7 +96,8 @@ fn own_server_roles_that_the_migrations_make_themselves_are_not_made_before() {
 fn own_server_a_target_that_cannot_be_asked_is_no_reason_not_to_verify() {
     let project = Project::with_migrations(&[(
         "0001_view.sql",
-        "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS x; ALTER MATERIALIZED VIEW mv OWNER TO keeper;",
+        "CREATE SCHEMA IF NOT EXISTS rpt; CREATE MATERIALIZED VIEW rpt.mv AS SELECT 1 AS x;
+         ALTER MATERIALIZED VIEW rpt.mv OWNER TO keeper;",
     )]);
     project.register("[roles.keeper]\nread = []");
     let url = "postgresql://app@/My%20App?host=/nowhere/at/all";
@@ -106,7 +107,8 @@ fn own_server_a_target_that_cannot_be_asked_is_no_reason_not_to_verify() {
     assert_eq!(report["target"]["database"], "My App");
     let notes = report["notes"].to_string();
     assert!(notes.contains("what app may do in truth is not known"), "{notes}");
-    project.write("migrations/0000_grant.sql", "GRANT CREATE ON SCHEMA public TO keeper;");
+    let grant = "CREATE SCHEMA rpt; GRANT CREATE ON SCHEMA rpt TO keeper;";
+    project.write("migrations/0000_grant.sql", grant);
     local(&project, url).json().exits(0);
 }
 
